@@ -1,0 +1,1 @@
+"""Market-making strategies on ticks, shipped with dbatch as a plugin like any other."""

@@ -1,0 +1,46 @@
+"""Columns and dtypes of what crosses the rooms' borders: events in, fills and summary out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EVENT_COLUMNS: Final = ("timestamp", "type", "price", "volume")
+"""Events, in source order: timestamp datetime64[ns] (exchange local time), type (one of `EVENT_TYPES`),
+price float64 (currency), volume int64 (shares). A value that could not be read is null, the row stays."""
+
+EVENT_TYPES: Final = ("bid", "ask", "trade")
+"""The codes of compiled kernels are the positions in this tuple; a null or unknown type has code 3."""
+
+EVENT_RULES_VERSION: Final = 1
+"""Raised when the rules that turn a source's cells into events change: converted files are then made anew."""
+
+FILL_DTYPES: Final = {
+    "timestamp": "datetime64[ns]",
+    "side": "str",
+    "fill_price": "float64",
+    "fill_qty": "int64",
+    "realized_pnl": "float64",
+    "position": "int64",
+    "pnl": "float64",
+}
+"""Fills, in order of execution: side buy|sell, fill_price in currency, fill_qty in shares (positive),
+realized_pnl of this fill, position after it, pnl the running realised total. All are result columns."""
+
+FILL_COLUMNS: Final = tuple(FILL_DTYPES)
+
+SUMMARY_RESULT_COLUMNS: Final = (
+    "security",
+    "trades",
+    "realized_pnl",
+    "position",
+    "market_dates",
+    "strategy_dates",
+    "error",
+)
+"""The classic columns of `backtest_summary.csv`; `trades` counts our fills, `realized_pnl` is the true total."""
+
+SUMMARY_MEASURE_COLUMNS: Final = ("status", "rows", "rows_skipped", "runtime_sec", "peak_rss_mb", "digest")
+"""What follows them: facts about the computation, never compared as results."""
+
+RESULT_SCHEMA_VERSION: Final = 1
+"""Part of every job's key: results of another version are never mixed with these."""
