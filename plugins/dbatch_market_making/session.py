@@ -1,0 +1,89 @@
+"""The trading day shared by these strategies: a fresh book each day, quotes in the open window, flat at the end."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from numba import njit
+
+from dbatch.sim import (
+    TRADE,
+    Book,
+    Event,
+    Fill,
+    Position,
+    SessionWindows,
+    apply_event,
+    empty_book,
+    execute,
+    flat,
+    no_fill,
+)
+
+SESSION: Final = SessionWindows.of("10:00", "14:45", "14:55")
+OPEN: Final = 1
+CLOSING: Final = 3
+NEVER: Final = -(2**61)
+
+
+class Desk(NamedTuple):
+    """What every strategy here carries from event to event.
+
+    `day` is the date of the last event, `closed_day` the last date that was closed (`NEVER` at first),
+    `closed` whether today is, `flatten_pending` whether the position waits for a trade to go flat at.
+    """
+
+    book: Book
+    position: Position
+    day: int
+    closed_day: int
+    closed: bool
+    flatten_pending: bool
+
+
+@njit(inline="always")
+def new_desk() -> Desk:
+    """Return a desk before its first event."""
+    return Desk(empty_book(), flat(), NEVER, NEVER, False, False)
+
+
+@njit(inline="always")
+def begin_event(desk: Desk, event: Event) -> tuple[Desk, Fill, bool]:
+    """Return the desk after `event`, the fill of an end-of-day flatten, and whether quoting goes on.
+
+    Steps, in the published order: 1 a new date clears the book; 2 (market dates are the engine's); 3 a new date
+    reopens the desk and drops a pending flatten, the position then stays overnight; 4 from 14:55 on the first
+    event closes the desk: at a trade's price, whatever its volume, or by waiting for one; 5 a pending flatten
+    takes the next trade; 6 outside 10:00 to 14:45 events never touch the book; 7 the book takes the event.
+    """
+    book = desk.book
+    position = desk.position
+    closed = desk.closed
+    closed_day = desk.closed_day
+    pending = desk.flatten_pending
+    fill = no_fill()
+    if event.day != desk.day:
+        book = empty_book()
+    if closed_day != event.day:
+        closed = False
+        pending = False
+    quoting = event.phase == OPEN
+    if event.phase == CLOSING and not closed:
+        closed = True
+        closed_day = event.day
+        if position.shares != 0:
+            pending = True
+    if pending:
+        quoting = False
+        if event.kind == TRADE:
+            position, fill = execute(position, -position.shares, event.price)
+            pending = False
+    if quoting:
+        book = apply_event(book, event)
+    return Desk(book, position, event.day, closed_day, closed, pending), fill, quoting
+
+
+@njit(inline="always")
+def with_position(desk: Desk, position: Position) -> Desk:
+    """Return `desk` holding `position`."""
+    return Desk(desk.book, position, desk.day, desk.closed_day, desk.closed, desk.flatten_pending)

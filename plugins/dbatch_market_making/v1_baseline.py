@@ -1,0 +1,74 @@
+"""Joins the best bid and ask, and quotes anew only when its refill interval has passed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from numba import njit
+
+from dbatch.sim import TRADE, Book, Event, Fill, Level, Order, is_quoted, mid_price, no_fill
+from dbatch.strategies import EventStrategy
+from dbatch_market_making.parameters import NO_LIMIT, Limits, Parameters, limits
+from dbatch_market_making.quoting import Quote, fill_quotes, no_quote, stamp
+from dbatch_market_making.session import SESSION, Desk, begin_event, new_desk, with_position
+
+
+class State(NamedTuple):
+    """The desk and its two quotes."""
+
+    desk: Desk
+    bid: Quote
+    ask: Quote
+
+
+@njit(inline="always")
+def start(params: Limits) -> State:
+    """Return the state before the first event."""
+    return State(new_desk(), no_quote(), no_quote())
+
+
+@njit(inline="always")
+def position_limit(params: Limits, book: Book) -> int:
+    """Return the largest position in shares: `max_position`, or fewer when `max_notional` at the mid allows fewer."""
+    limit = params.max_position
+    if params.max_notional < NO_LIMIT:
+        limit = min(limit, int(params.max_notional / mid_price(book)))
+    return limit
+
+
+@njit(inline="always")
+def refill(params: Limits, quote: Quote, level: Level, size: int, timestamp: int) -> Quote:
+    """Return `quote`, placed anew at `level` when its interval since the last placement or fill has passed.
+
+    A level too thin to join withdraws the quote without restarting the interval: it is looked at again at once.
+    """
+    if not is_quoted(level) or timestamp - quote.stamped < params.refill:
+        return quote
+    if level.price * level.quantity >= params.threshold and size > 0:
+        return Quote(Order(level.price, level.quantity, size, True), timestamp)
+    return Quote(Order(level.price, level.quantity, 0, False), quote.stamped)
+
+
+@njit(inline="always")
+def on_event(params: Limits, state: State, event: Event) -> tuple[State, tuple[Fill, Fill]]:
+    """Return the state after `event` and its fills, in order of execution."""
+    desk, first, quoting = begin_event(state.desk, event)
+    bid, ask = stamp(state.bid, state.ask, first, event.timestamp)
+    second = no_fill()
+    if quoting:
+        book = desk.book
+        shares = desk.position.shares
+        if is_quoted(book.bid) or is_quoted(book.ask):
+            limit = position_limit(params, book)
+            bid = refill(params, bid, book.bid, max(min(params.bid_size, limit - shares), 0), event.timestamp)
+            ask = refill(params, ask, book.ask, max(min(params.ask_size, limit + shares), 0), event.timestamp)
+        if event.kind == TRADE:
+            position, bid, ask, first, second = fill_quotes(desk.position, bid, ask, event)
+            desk = with_position(desk, position)
+    return State(desk, bid, ask), (first, second)
+
+
+def create_v1_baseline_handler(config: Mapping[str, Mapping[str, object]]) -> EventStrategy:
+    """Return the compiled strategy; the engine binds each security's parameters."""
+    return EventStrategy(parameters=Parameters, bind=limits, start=start, on_event=on_event, session=SESSION)

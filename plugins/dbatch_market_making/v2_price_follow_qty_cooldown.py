@@ -1,0 +1,48 @@
+"""Follows the best bid and ask on every event; after a fill only what is left is quoted until a cooldown ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from numba import njit
+
+from dbatch.sim import TRADE, Event, Fill, no_fill
+from dbatch.strategies import EventStrategy
+from dbatch_market_making.following import follow_both
+from dbatch_market_making.parameters import Limits, Parameters, limits
+from dbatch_market_making.quoting import Quote, fill_quotes, no_quote, stamp
+from dbatch_market_making.session import SESSION, Desk, begin_event, new_desk, with_position
+
+
+class State(NamedTuple):
+    """The desk and its two quotes; a quote's stamp is the time of its side's last fill."""
+
+    desk: Desk
+    bid: Quote
+    ask: Quote
+
+
+@njit(inline="always")
+def start(params: Limits) -> State:
+    """Return the state before the first event."""
+    return State(new_desk(), no_quote(), no_quote())
+
+
+@njit(inline="always")
+def on_event(params: Limits, state: State, event: Event) -> tuple[State, tuple[Fill, Fill]]:
+    """Return the state after `event` and its fills, in order of execution."""
+    desk, first, quoting = begin_event(state.desk, event)
+    bid, ask = stamp(state.bid, state.ask, first, event.timestamp)
+    second = no_fill()
+    if quoting:
+        bid, ask = follow_both(params, desk.book, desk.position.shares, bid, ask, event.timestamp)
+        if event.kind == TRADE:
+            position, bid, ask, first, second = fill_quotes(desk.position, bid, ask, event)
+            desk = with_position(desk, position)
+    return State(desk, bid, ask), (first, second)
+
+
+def create_v2_price_follow_qty_cooldown_handler(config: Mapping[str, Mapping[str, object]]) -> EventStrategy:
+    """Return the compiled strategy; the engine binds each security's parameters."""
+    return EventStrategy(parameters=Parameters, bind=limits, start=start, on_event=on_event, session=SESSION)

@@ -1,0 +1,32 @@
+"""A compiled strategy: plain functions over NamedTuples of scalars, run event by event in one generated loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dbatch.sim.clock import SessionWindows
+
+View = Literal["priced", "complete"]
+
+
+@dataclass(frozen=True)
+class EventStrategy:
+    """What `create_<strategy>_handler` returns for a compiled strategy.
+
+    `parameters` is a NamedTuple class of what a user may set; `bind` turns an instance of it into the
+    NamedTuple of scalars (int, float, bool, or NamedTuples of them) that the compiled code reads;
+    `start(params)` returns the state before the first event, also such a NamedTuple, and
+    `on_event(params, state, event)` the state after it and a tuple of `Fill`s in order of execution (quantity 0
+    is none). Both are `@njit(inline="always")` and annotated: the engine reads State and the number of fills
+    from the annotations. `session` cuts the day into the phases that `Event.phase` counts; `view` says which
+    rows the strategy sees: "priced" leaves out rows without time or price and prices of 0 or less, counted.
+    """
+
+    parameters: type[tuple[Any, ...]]
+    bind: Callable[[Any], Any]
+    start: Callable[..., Any]
+    on_event: Callable[..., Any]
+    session: SessionWindows = SessionWindows()
+    view: View = "priced"
