@@ -1,3 +1,38 @@
-"""dbatch: batch backtests of tick and bar strategies on Dask, with proof that parallel equals serial."""
+"""dbatch: batch backtests of tick and bar strategies on Dask, with proof that parallel equals serial.
+
+The public names are loaded on first use, so that `import dbatch` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dbatch.batch import RunOutcome, RunRequest, run, simulate
+    from dbatch.data.frame import read_ticks
+    from dbatch.errors import DbatchError
 
 __version__ = "0.1.0"
+
+__all__ = ["DbatchError", "RunOutcome", "RunRequest", "read_ticks", "run", "simulate"]
+
+_HOMES = {
+    "DbatchError": "dbatch.errors",
+    "RunOutcome": "dbatch.batch",
+    "RunRequest": "dbatch.batch",
+    "read_ticks": "dbatch.data.frame",
+    "run": "dbatch.batch",
+    "simulate": "dbatch.batch",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'dbatch' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -39,7 +39,7 @@ SUMMARY_RESULT_COLUMNS: Final = (
 )
 """The classic columns of `backtest_summary.csv`; `trades` counts our fills, `realized_pnl` is the true total."""
 
-SUMMARY_MEASURE_COLUMNS: Final = ("status", "rows", "rows_skipped", "runtime_sec", "peak_rss_mb", "digest")
+SUMMARY_MEASURE_COLUMNS: Final = ("rows", "runtime_sec", "peak_rss_mb", "status", "rows_skipped", "digest")
 """What follows them: facts about the computation, never compared as results."""
 
 RESULT_SCHEMA_VERSION: Final = 1

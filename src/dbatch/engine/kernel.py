@@ -111,29 +111,35 @@ class Kernel:
     """A strategy's compiled loop and the sizes of the arrays that hold its state between blocks of events."""
 
     replay: Callable[..., tuple[int, int, int, int]]
-    params_type: type[tuple[Any, ...]]
+    sources_hash: str
     state_ints: int
     state_floats: int
 
 
-def compile_kernel(strategy: EventStrategy, name: str) -> Kernel:
+def compile_kernel(strategy: EventStrategy) -> Kernel:
     """Return the compiled loop of `strategy`, from the cache when every source it reaches is unchanged.
 
     Numba's own cache looks at the time stamp of one file, so a loop that inlines an edited function would come
     back stale; here the folder's name is a hash of all sources, of numba's version and of the CPU.
     Raises StrategyError when the strategy's functions are not annotated as the contract asks.
     """
-    return _compile(strategy.start, strategy.on_event, name)
+    return _compile(strategy.start, strategy.on_event)
 
 
 @lru_cache(maxsize=32)
-def _compile(start: Any, on_event: Any, name: str) -> Kernel:
+def _compile(start: Any, on_event: Any) -> Kernel:
+    name = on_event.py_func.__module__ if hasattr(on_event, "py_func") else repr(on_event)
     params_type, state_type, max_fills = _signature(start, on_event, name)
-    module = sys.modules[on_event.py_func.__module__]
     text, ints, floats = _generate(start, on_event, name, params_type, state_type, max_fills)
-    digest = _digest(text, module)
-    replay = _load(text, f"_dbatch_kernel_{digest}", cache_dir() / "kernels" / digest)
-    return Kernel(replay, params_type, ints, floats)
+    sources = _sources_hash(text, sys.modules[on_event.py_func.__module__])
+    machine = hashlib.sha256(f"{sources} {_machine()}".encode()).hexdigest()[:32]
+    replay = _load(text, f"_dbatch_kernel_{machine}", cache_dir() / "kernels" / machine)
+    return Kernel(replay, sources, ints, floats)
+
+
+def kernel_sources_hash(strategy: EventStrategy) -> str:
+    """Return a hash of all sources that the loop of `strategy` is made of, whatever the machine."""
+    return compile_kernel(strategy).sources_hash
 
 
 def _signature(start: Any, on_event: Any, name: str) -> tuple[type, type, int]:
@@ -234,11 +240,15 @@ def flatten(values: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(ints, dtype=np.int64), np.array(floats, dtype=np.float64)
 
 
-def _digest(text: str, module: types.ModuleType) -> str:
-    cpu = f"{llvmlite.binding.get_host_cpu_name()} {llvmlite.binding.get_host_cpu_features().flatten()}"
-    parts = [text, numba.__version__, np.__version__, llvmlite.__version__, sys.version, cpu]
-    parts += [f"{path}\n{source}" for path, source in reached_sources(module)]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+def _sources_hash(text: str, module: types.ModuleType) -> str:
+    parts = [text, *(f"{name}\n{source}" for name, source in reached_sources(module))]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _machine() -> str:
+    versions = (numba.__version__, np.__version__, llvmlite.__version__, sys.version)
+    cpu = (llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten())
+    return " ".join((*versions, *cpu))
 
 
 def _load(text: str, module_name: str, folder: Path) -> Callable[..., tuple[int, int, int, int]]:

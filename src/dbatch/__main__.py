@@ -1,0 +1,6 @@
+"""`python -m dbatch`."""
+
+from dbatch.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+"""The library's face: run a strategy over a market and keep the results, or simulate lazily on Dask frames."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dbatch.config.files import load_mapping
+from dbatch.config.sections import ParameterSections, expand
+from dbatch.data.market import Market, open_market
+from dbatch.data.names import file_slug
+from dbatch.data.read import DEFAULT_CHUNK_ROWS
+from dbatch.data.sample import sample_path
+from dbatch.engine.execute import Execution, execute
+from dbatch.engine.observe import Observer, Silent
+from dbatch.engine.plan import Request, code_hash, make_jobs
+from dbatch.errors import ConfigError, UsageError
+from dbatch.model import Job, Receipt, RunContext, StrategyRef, Window
+from dbatch.plugins.discovery import resolve, search_paths
+from dbatch.plugins.loading import declared_parameters, make_handler
+from dbatch.plugins.manager import load as load_observers
+from dbatch.results.journal import Journal
+from dbatch.results.publish import StorageError
+from dbatch.strategies import EventStrategy
+from dbatch.strategies.parameters import validate
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What `dbatch run` was asked; every field has the option of its name."""
+
+    strategy: str
+    data: str | None = None
+    securities: Sequence[str] | None = None
+    max_sheets: int | None = None
+    header_row: int | None = None
+    config: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    strategy_paths: Sequence[str] = ()
+    output_dir: str | None = None
+    chunk_rows: int = DEFAULT_CHUNK_ROWS
+    window: Window = Window()
+    execution: Execution = Execution()
+    fail_fast: bool = False
+    rerun: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run about to start: the strategy, its jobs in security order, and what the user should be told."""
+
+    ref: StrategyRef
+    compiled: bool
+    market: Market
+    sections: ParameterSections
+    jobs: tuple[Job, ...]
+    request: Request
+    output_dir: Path
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended: a receipt per security in security order, how many there are of each status.
+
+    `interrupted` is the signal that stopped it, `storage_fault` says why results could not be kept; `computed`
+    counts the jobs of this call, the others were done before.
+    """
+
+    output_dir: Path
+    receipts: tuple[Receipt, ...]
+    computed: int
+    interrupted: int | None = None
+    storage_fault: str | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return dict(Counter(receipt.status for receipt in self.receipts))
+
+
+class Interrupted(BaseException):  # noqa: N818 - a signal, not an error
+    """A signal asked the run to stop; `number` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def make_plan(request: RunRequest) -> Plan:
+    """Return the plan of `request`; no event is read and nothing is written.
+
+    Raises UsageError (and its kinds) for a strategy, data, configuration or parameter that cannot be used.
+    """
+    paths = search_paths(request.strategy_paths)
+    resolved = resolve(request.strategy, paths)
+    notes = list(resolved.notes)
+    origin = request.data or _default_data(notes)
+    market = open_market(origin, header_row=request.header_row).select(request.securities, request.max_sheets)
+    sections, parameters, handler = _bind(
+        resolved.ref, request.config, request.overrides, [security.name for security in market.securities]
+    )
+    code = code_hash(resolved.ref, handler)
+    names = {security.name: sections.name_in_config(security.name) for security in market.securities}
+    jobs = make_jobs(market.securities, code, request.window, names, parameters)
+    asked = Request(
+        resolved.ref.name, code, request.window, {job.security.name: job.key for job in jobs}
+    )
+    output_dir = Path(request.output_dir or Path("output", resolved.ref.name))
+    compiled = isinstance(handler, EventStrategy)
+    return Plan(resolved.ref, compiled, market, sections, tuple(jobs), asked, output_dir, tuple(notes))
+
+
+def run(request: RunRequest, observer: Observer | None = None) -> RunOutcome:
+    """Run a strategy over every security of a market, keep the results and return how it ended.
+
+    Into a folder that holds the same request's results only what is not finished is computed. Raises UsageError
+    (and its kinds) when nothing was started; a failed security is a receipt, not an exception.
+    """
+    observer = observer or Silent()
+    plan = make_plan(request)
+    for note in plan.notes:
+        observer.note(note)
+    with Journal.open(plan.output_dir, plan.request.as_json(), rerun=request.rerun) as journal:
+        return _execute(plan, request, journal, observer)
+
+
+def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observer) -> RunOutcome:
+    plugins = load_observers()
+    done = journal.successes([job.key for job in plan.jobs])
+    todo = [job for job in plan.jobs if job.key not in done]
+    receipts = dict(done)
+    if not todo and journal.is_complete:
+        observer.note(f"{plan.output_dir}: already done, nothing to compute (--rerun computes it again)")
+        return RunOutcome(plan.output_dir, _ordered(plan, receipts, ""), 0)
+    journal.begin(_manifest(plan, request))
+    plugins.run_started(plan.ref.name, [job.security.name for job in plan.jobs], str(plan.output_dir))
+    interrupted: int | None = None
+    storage_fault: str | None = None
+    stopped = "not run: the run was stopped before it"
+    try:
+        for receipt in _receipts(plan, request, todo, len(done), observer) if todo else ():
+            journal.commit(receipt)
+            receipts[receipt.key] = receipt
+            observer.finished(receipt)
+            plugins.job_finished(receipt.security, receipt.status, dataclasses.asdict(receipt))
+            if request.fail_fast and receipt.status != "success":
+                stopped = f"not run: --fail-fast, {receipt.security} failed"
+                break
+    except KeyboardInterrupt:
+        interrupted = 2
+    except Interrupted as signal:
+        interrupted = signal.number
+    except StorageError as error:
+        storage_fault = str(error)
+    finally:
+        observer.ended()
+    ordered = _ordered(plan, receipts, stopped)
+    outcome = RunOutcome(plan.output_dir, ordered, len(receipts) - len(done), interrupted, storage_fault)
+    try:
+        journal.finish(ordered, {job.security.name: file_slug(job.security.name) for job in plan.jobs}, outcome)
+    except StorageError as error:
+        outcome = dataclasses.replace(outcome, storage_fault=storage_fault or str(error))
+    plugins.run_finished(str(plan.output_dir), outcome.counts)
+    return outcome
+
+
+def _receipts(
+    plan: Plan, request: RunRequest, todo: Sequence[Job], done: int, observer: Observer
+) -> Iterator[Receipt]:
+    context = RunContext(
+        run_id=f"{time.time_ns():x}",
+        strategy=plan.ref,
+        sections=plan.sections.mapping,
+        window=request.window,
+        chunk_rows=request.chunk_rows,
+        output_dir=str(plan.output_dir.absolute()),
+    )
+    receipts = execute(
+        request.execution,
+        context,
+        todo,
+        compiled=plan.compiled,
+        on_start=lambda slots, link: observer.started(plan.ref.name, len(plan.jobs), done, slots, link),
+    )
+    with contextlib.closing(receipts):  # type: ignore[type-var]
+        yield from receipts
+
+
+def _ordered(plan: Plan, receipts: Mapping[str, Receipt], stopped: str) -> tuple[Receipt, ...]:
+    return tuple(
+        receipts.get(job.key) or Receipt(job.key, job.security.name, "cancelled", error=stopped)
+        for job in plan.jobs
+    )
+
+
+def _bind(
+    ref: StrategyRef, config: str | None, overrides: Mapping[str, Any], securities: Sequence[str]
+) -> tuple[ParameterSections, Mapping[str, Mapping[str, Any]], object]:
+    """Return the sections of the configuration, the parameters by section, and a handler made of them."""
+    source = config or _default_config(ref.name)
+    sections = expand(load_mapping(source) if source else {}, overrides, securities, source or "--set")
+    handler = make_handler(ref, sections.mapping)
+    declared = declared_parameters(ref, handler)
+    if declared is None:
+        return sections, sections.mapping, handler
+    checked = validate(declared, sections.mapping, source or "--set")
+    if isinstance(handler, EventStrategy):
+        return sections, {name: values._asdict() for name, values in checked.items()}, handler
+    return sections, sections.mapping, handler
+
+
+def _default_config(strategy: str) -> str | None:
+    path = Path("configs", f"{strategy}_config.json")
+    return str(path) if path.is_file() else None
+
+
+def _default_data(notes: list[str]) -> str:
+    for folder in (Path("data", "parquet"), Path("data")):
+        if folder.is_dir():
+            return str(folder)
+    notes.append("no --data given and no data/ folder here: running on the sample that ships with dbatch")
+    return str(sample_path())
+
+
+def _manifest(plan: Plan, request: RunRequest) -> dict[str, Any]:
+    from dbatch.results.versions import versions
+
+    return {
+        "schema": "dbatch.run/1",
+        "strategy": dataclasses.asdict(plan.ref) | {"compiled": plan.compiled},
+        "data": {
+            "origin": plan.market.origin,
+            "securities": {
+                job.security.name: {
+                    "label": job.security.label,
+                    "source": str(job.security.source),
+                    "fingerprint": job.fingerprint,
+                    "parameters": job.section,
+                }
+                for job in plan.jobs
+            },
+        },
+        "execution": dataclasses.asdict(request.execution) | {"chunk_rows": request.chunk_rows},
+        "notes": list(plan.notes),
+        "versions": versions(),
+    }
+
+
+def simulate(
+    ticks: Any,
+    strategy: str,
+    config: Mapping[str, Mapping[str, Any]] | str | None = None,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    strategy_path: str | Sequence[str] = (),
+) -> Any:
+    """Return the fills of `strategy` over `ticks` as a lazy Dask DataFrame with the same divisions.
+
+    `ticks` is what `read_ticks` returns (one partition per security); `config` a mapping {security: parameters}
+    with an optional `default` section, or a path to one. Columns are `schema.FILL_DTYPES`, the index `security`.
+    Computing it gives exactly what `dbatch run` writes, on any scheduler; nothing is read before.
+    """
+    from dbatch.engine.frames import simulate_partitions
+
+    paths = [strategy_path] if isinstance(strategy_path, str) else list(strategy_path)
+    resolved = resolve(strategy, search_paths(paths))
+    securities = [name for name in dict.fromkeys(ticks.divisions) if name is not None]
+    if not securities:
+        raise UsageError("simulate needs ticks with known divisions, one security a partition: see read_ticks")
+    mapping = load_mapping(config) if isinstance(config, str) else dict(config or {})
+    sections = expand(mapping, overrides or {}, securities, config if isinstance(config, str) else "config")
+    handler = make_handler(resolved.ref, sections.mapping)
+    declared = declared_parameters(resolved.ref, handler)
+    if declared is not None:
+        validate(declared, sections.mapping, config if isinstance(config, str) else "config")
+    return simulate_partitions(ticks, resolved.ref, sections)
+
+
+__all__ = ["ConfigError", "Plan", "RunOutcome", "RunRequest", "make_plan", "run", "simulate"]

@@ -1,0 +1,110 @@
+"""The table of commands, and what becomes of the errors they raise."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from dbatch import __version__
+from dbatch.errors import DataError, DbatchError, UsageError
+
+_COMMANDS = {
+    "run": ("dbatch.cli.run", "Run a strategy over every security, in parallel, and keep the results."),
+    "strategies": ("dbatch.cli.strategies", "List the strategies that can be run, or show one's parameters."),
+    "convert-excel": ("dbatch.cli.convert_excel", "Convert a workbook to one Parquet file per security."),
+    "data": ("dbatch.cli.data", "Look at data before it is used."),
+}
+
+_TRACEBACKS = "DBATCH_TRACEBACK"
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are called; their one-line help stands in a table."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = get_command(import_module(_COMMANDS[cmd_name][0]).app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short_help) for name, (_, short_help) in _COMMANDS.items()])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], _COMMANDS, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            ctx.fail(f"no command {args[0]!r}; {hint}there are {', '.join(_COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    add_completion=True,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"dbatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Batch backtests of tick strategies on Dask, with proof that parallel equals serial."""
+
+
+def run_app() -> None:
+    """Run the command line; a fault dbatch can name is one line and an exit code, never a traceback.
+
+    Set DBATCH_TRACEBACK=1 to see the traceback all the same.
+    """
+    try:
+        app()
+    except DbatchError as error:
+        if os.environ.get(_TRACEBACKS):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def exit_code(error: DbatchError) -> int:
+    """Return the exit code that stands for `error`."""
+    from dbatch.results.folder import LockedError
+    from dbatch.results.publish import StorageError
+
+    codes: tuple[tuple[type[DbatchError], int], ...] = (
+        (LockedError, 5),
+        (StorageError, 4),
+        (UsageError, 2),
+        (DataError, 1),
+    )
+    return next((code for kind, code in codes if isinstance(error, kind)), 1)

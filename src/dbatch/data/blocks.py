@@ -1,0 +1,138 @@
+"""Blocks of events: columns of plain numbers, in source order, as compiled loops and handlers take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dbatch.errors import SchemaError
+from dbatch.model import Window
+from dbatch.schema import EVENT_TYPES
+
+NOT_A_TIME = np.iinfo(np.int64).min
+OTHER = len(EVENT_TYPES)
+_DAY = 86_400_000_000_000
+
+
+class EventBlock(NamedTuple):
+    """A run of events: arrays of one length, row i of each being one event.
+
+    `timestamps` int64 nanoseconds since 1970 in exchange time (`NOT_A_TIME` where missing), `kinds` int8 codes
+    (position in `EVENT_TYPES`, `OTHER` where missing), `prices` float64 (NaN where missing), `volumes` int64
+    (0 where missing).
+    """
+
+    timestamps: np.ndarray
+    kinds: np.ndarray
+    prices: np.ndarray
+    volumes: np.ndarray
+
+    def __len__(self) -> int:  # type: ignore[override]
+        return len(self.timestamps)
+
+    def rows(self, keep: slice | np.ndarray) -> EventBlock:
+        """Return the rows that `keep` (a slice or a boolean mask) selects."""
+        return EventBlock(self.timestamps[keep], self.kinds[keep], self.prices[keep], self.volumes[keep])
+
+
+def block_of(batch: pa.RecordBatch | pa.Table, where: str) -> EventBlock:
+    """Return the events of `batch`, which has the columns of `schema.EVENT_COLUMNS` in any order.
+
+    Raises SchemaError, naming `where`, for a column of a type that is not an event's.
+    """
+    columns = {name: _one_array(batch.column(name)) for name in ("timestamp", "type", "price", "volume")}
+    return EventBlock(
+        _timestamps(columns["timestamp"], where),
+        _kinds(columns["type"], where),
+        _prices(columns["price"], where),
+        _volumes(columns["volume"], where),
+    )
+
+
+def within(blocks: Iterable[EventBlock], window: Window) -> Iterator[EventBlock]:
+    """Yield `blocks` cut to the rows inside `window`; a row without a time lies inside no range of dates."""
+    begin = None if window.start_day is None else window.start_day * _DAY
+    end = None if window.end_day is None else (window.end_day + 1) * _DAY
+    trade = EVENT_TYPES.index("trade")
+    for block in blocks:
+        keep = np.ones(len(block), dtype=bool)
+        if begin is not None or end is not None:
+            keep &= block.timestamps != NOT_A_TIME
+        if begin is not None:
+            keep &= block.timestamps >= begin
+        if end is not None:
+            keep &= block.timestamps < end
+        if window.only_trades:
+            keep &= block.kinds == trade
+        yield block if keep.all() else block.rows(keep)
+
+
+def cut(blocks: Iterable[EventBlock], rows: int) -> Iterator[EventBlock]:
+    """Yield `blocks` cut to at most `rows` rows each."""
+    for block in blocks:
+        for first in range(0, len(block), rows):
+            yield block if len(block) <= rows else block.rows(slice(first, first + rows))
+
+
+def _one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _refuse(column: str, found: pa.DataType, wanted: str, where: str) -> SchemaError:
+    return SchemaError(f"{where}: column {column!r} is {found}, must be {wanted}; 'dbatch convert-excel' writes it so")
+
+
+def _timestamps(array: pa.Array, where: str) -> np.ndarray:
+    if not pa.types.is_timestamp(array.type):
+        raise _refuse("timestamp", array.type, "timestamp[ns]", where)
+    if array.type.tz is not None:
+        array = pc.local_timestamp(array)
+    if array.type.unit != "ns":
+        try:
+            array = array.cast(pa.timestamp("ns"))
+        except pa.ArrowInvalid as error:
+            raise SchemaError(f"{where}: a timestamp lies outside the years 1677 to 2262") from error
+    values = array.cast(pa.int64())
+    return _numbers(values, NOT_A_TIME)
+
+
+def _kinds(array: pa.Array, where: str) -> np.ndarray:
+    if not pa.types.is_dictionary(array.type):
+        if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+            raise _refuse("type", array.type, "text (bid, ask or trade)", where)
+        array = array.dictionary_encode()
+    names = [str(value).strip().lower() for value in array.dictionary.to_pylist()]
+    codes = np.array([EVENT_TYPES.index(name) if name in EVENT_TYPES else OTHER for name in names] + [OTHER], np.int8)
+    indices = array.indices
+    if indices.null_count:
+        indices = indices.fill_null(len(names)) if len(names) < 127 else indices.cast(pa.int32()).fill_null(len(names))
+    return codes[indices.to_numpy(zero_copy_only=False)]
+
+
+def _prices(array: pa.Array, where: str) -> np.ndarray:
+    kind = array.type
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
+        raise _refuse("price", kind, "float64", where)
+    if kind != pa.float64():
+        array = array.cast(pa.float64(), safe=False)
+    return _numbers(array, np.nan)
+
+
+def _volumes(array: pa.Array, where: str) -> np.ndarray:
+    kind = array.type
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        values = np.nan_to_num(array.cast(pa.float64()).to_numpy(zero_copy_only=False), nan=0.0)
+        return values.astype(np.int64)
+    if not pa.types.is_integer(kind):
+        raise _refuse("volume", kind, "int64", where)
+    return _numbers(array if kind == pa.int64() else array.cast(pa.int64()), 0)
+
+
+def _numbers(array: pa.Array, missing: float) -> np.ndarray:
+    if array.null_count:
+        array = array.fill_null(missing)
+    return array.to_numpy(zero_copy_only=False)

@@ -1,0 +1,144 @@
+"""The market: which securities a path holds, and where the events of each lie. Nothing of them is read."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from dbatch.data.files import is_local, list_files, local_path
+from dbatch.data.headers import SECURITY_NAMES
+from dbatch.errors import DataNotFoundError, UsageError
+from dbatch.model import Security, Source
+
+_PARQUET = (".parquet", ".pq")
+_CSV = (".csv", ".csv.gz")
+_EXCEL = (".xlsx", ".xlsm")
+_PART = re.compile(r"part[-._]?\d+.*", re.IGNORECASE)
+_SLUG = re.compile(r".*-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class Market:
+    """The securities at `origin`, sorted by name."""
+
+    origin: str
+    securities: tuple[Security, ...]
+
+    def select(self, names: Sequence[str] | None = None, first: int | None = None) -> Market:
+        """Return the securities called `names` (any case), or the `first` ones.
+
+        Raises DataNotFoundError with the names that exist for one that does not.
+        """
+        chosen = self.securities
+        if names is not None:
+            known = {security.name.upper(): security for security in chosen}
+            absent = [name for name in names if name.upper() not in known]
+            if absent:
+                raise DataNotFoundError(
+                    f"{self.origin}: no security {', '.join(map(repr, absent))}; there are {_listed(self)}"
+                )
+            wanted = {name.upper() for name in names}
+            chosen = tuple(security for security in chosen if security.name.upper() in wanted)
+        return Market(self.origin, chosen if first is None else chosen[:first])
+
+
+def open_market(path: str, *, header_row: int | None = None) -> Market:
+    """Return the securities at `path`: a workbook, a Parquet or CSV file, or a folder of them; local or an fsspec URL.
+
+    A folder holds one file per security (named for it), or a dataset partitioned by security
+    (`security=ADIB/...`); a file may have a security column instead. Raises DataNotFoundError when there is
+    nothing, UsageError when two places claim one security.
+    """
+    path = local_path(path) if is_local(path) else path
+    is_folder, files = list_files(path)
+    for endings, find in ((_PARQUET, _parquet), (_CSV, _csv), (_EXCEL, _excel)):
+        chosen = [file for file in files if file.lower().endswith(endings)]
+        if chosen:
+            securities = find(chosen, is_folder, header_row)
+            return Market(path, _distinct(path, securities))
+    if not is_folder:
+        raise DataNotFoundError(f"{path}: not a Parquet, CSV or Excel (.xlsx) file by its name")
+    raise DataNotFoundError(f"{path}: the folder holds no .parquet, .csv or .xlsx file")
+
+
+def _parquet(files: Sequence[str], is_folder: bool, header_row: int | None) -> Iterable[Security]:
+    from dbatch.data.parquet import parquet_label, parquet_securities
+
+    partitions = _partitions(files)
+    if partitions:
+        return [Security(name, name, Source("parquet", tuple(paths))) for name, paths in partitions.items()]
+    if not is_folder or all(_PART.fullmatch(_stem(file)) for file in files):
+        held: dict[str, list[str]] = defaultdict(list)
+        for file in files:
+            for name in parquet_securities(file) or ():
+                held[name].append(file)
+        if held:
+            return [Security(name, name, Source("parquet", tuple(at), only=name)) for name, at in held.items()]
+    found = []
+    for file in files:
+        stem = _stem(file)
+        label = parquet_label(file) if _SLUG.fullmatch(stem) else None
+        name, text = label or (stem.upper(), stem)
+        found.append(Security(name, text, Source("parquet", (file,))))
+    return found
+
+
+def _csv(files: Sequence[str], is_folder: bool, header_row: int | None) -> Iterable[Security]:
+    from dbatch.data.csv import csv_securities
+
+    if not is_folder:
+        names = csv_securities(files[0])
+        if names is not None:
+            return [Security(name, name, Source("csv", (files[0],), only=name)) for name in names]
+    return [Security(_stem(file).upper(), _stem(file), Source("csv", (file,))) for file in files]
+
+
+def _excel(files: Sequence[str], is_folder: bool, header_row: int | None) -> Iterable[Security]:
+    from dbatch.data.excel import list_securities
+
+    return [
+        Security(group.security, group.label, Source("excel", (file,), group.sheets, header_row))
+        for file in files
+        for group in list_securities(Path(file))
+    ]
+
+
+def _partitions(files: Sequence[str]) -> dict[str, list[str]]:
+    """Return {security: its files} of a dataset whose folders are named `security=ADIB`."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for file in files:
+        for part in PurePosixPath(Path(file).as_posix()).parts[:-1]:
+            key, equals, value = part.partition("=")
+            if equals and key.lower() in SECURITY_NAMES:
+                found[value].append(file)
+    return found
+
+
+def _distinct(origin: str, securities: Iterable[Security]) -> tuple[Security, ...]:
+    seen: dict[str, Security] = {}
+    for security in securities:
+        other = seen.setdefault(security.name.upper(), security)
+        if other is not security:
+            raise UsageError(
+                f"{origin}: {security.name!r} is claimed twice, by {other.source} and by {security.source}; "
+                "rename one or give a path that holds one of them"
+            )
+    return tuple(sorted(seen.values(), key=lambda security: security.name))
+
+
+def _stem(file: str) -> str:
+    name = PurePosixPath(Path(file).as_posix()).name
+    for ending in (*_PARQUET, *reversed(_CSV)):
+        if name.lower().endswith(ending):
+            return name[: -len(ending)]
+    return name
+
+
+def _listed(market: Market) -> str:
+    names = [security.name for security in market.securities]
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+

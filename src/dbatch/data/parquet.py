@@ -1,0 +1,101 @@
+"""Events in Parquet: one file per security, a dataset partitioned by security, or a security column."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dbatch.data.blocks import EventBlock, block_of
+from dbatch.data.headers import SECURITY_NAMES, event_columns
+from dbatch.data.files import is_local, open_file
+from dbatch.errors import DataError, SchemaError
+
+
+def read_parquet(path: str, rows: int, only: str | None = None) -> Iterator[EventBlock]:
+    """Yield the events of one file in file order, at most `rows` a block; `only` keeps one value of its security column.
+
+    Row group by row group, so that a file larger than memory streams. Raises DataError, naming the file, when
+    it is not readable Parquet or its pages fail their checksums, SchemaError for columns that are not events'.
+    """
+    with _opened(path) as file:
+        names = event_columns(file.schema_arrow.names, path)
+        wanted = list(names)
+        security = _security_column(file) if only is not None else None
+        if security is not None:
+            wanted.append(security)
+        groups = _row_groups(file, security, only)
+        for batch in file.iter_batches(batch_size=rows, columns=wanted, row_groups=groups, use_threads=False):
+            if security is not None:
+                batch = batch.filter(pc.equal(batch.column(security).cast(pa.string()), only))
+            columns = {target: batch.column(source) for source, target in names.items()}
+            yield block_of(pa.RecordBatch.from_pydict(columns), path)
+
+
+def parquet_label(path: str) -> tuple[str, str] | None:
+    """Return (security, label) that a converted file carries in its metadata, or None for any other file."""
+    with _opened(path) as file:
+        stored = (file.schema_arrow.metadata or {}).get(b"dbatch")
+    if stored is None:
+        return None
+    facts = json.loads(stored)
+    return str(facts["security"]), str(facts.get("label", facts["security"]))
+
+
+def parquet_securities(path: str) -> list[str] | None:
+    """Return the distinct values of the file's security column, sorted, or None when it has no such column."""
+    with _opened(path) as file:
+        column = _security_column(file)
+        if column is None:
+            return None
+        found: set[str] = set()
+        for batch in file.iter_batches(columns=[column]):
+            found.update(str(value) for value in pc.unique(batch.column(column)).to_pylist() if value is not None)
+        return sorted(found)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[pq.ParquetFile]:
+    options: dict[str, Any] = {"pre_buffer": False, "page_checksum_verification": True}
+    try:
+        with open_file(path) as source:
+            probe = pq.ParquetFile(source, **options)
+            text = [name for name in probe.schema_arrow.names if _is_text(probe.schema_arrow.field(name).type)]
+            target = path if is_local(path) else source
+            with pq.ParquetFile(target, read_dictionary=text, metadata=probe.metadata, **options) as file:
+                yield file
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: the file is gone") from error
+    except (pa.ArrowException, OSError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{path}: not readable as Parquet ({first}); convert or copy it again") from error
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _security_column(file: pq.ParquetFile) -> str | None:
+    return next((name for name in file.schema_arrow.names if name.strip().lower() in SECURITY_NAMES), None)
+
+
+def _row_groups(file: pq.ParquetFile, column: str | None, only: str | None) -> list[int]:
+    """Return the row groups that may hold `only`, by their statistics."""
+    groups = list(range(file.num_row_groups))
+    if column is None:
+        return groups
+    position = file.schema_arrow.names.index(column)
+    kept = []
+    for group in groups:
+        statistics = file.metadata.row_group(group).column(position).statistics
+        if statistics is None or not statistics.has_min_max or statistics.min <= only <= statistics.max:
+            kept.append(group)
+    return kept
+
+
+__all__ = ["SchemaError", "parquet_label", "parquet_securities", "read_parquet"]

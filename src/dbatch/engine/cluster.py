@@ -1,0 +1,75 @@
+"""A Dask client for a run: our own cluster on loopback, or the one at an address."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from dbatch.errors import UsageError
+
+Kind = Literal["threads", "processes", "existing"]
+_LOOPBACK = "127.0.0.1"
+_USUAL_PORT = 8787
+
+
+@contextmanager
+def open_client(kind: Kind, workers: int, *, address: str | None, dashboard: bool) -> Iterator[Any]:
+    """Yield a distributed client: workers as threads of this process, as processes, or the cluster at `address`.
+
+    Everything of our own listens on loopback only. Our cluster and its processes end with the block; a cluster
+    that was there stays. Raises UsageError when nothing answers at `address`.
+    """
+    import dask
+    from distributed import Client, LocalCluster
+
+    _quiet()
+    if kind == "existing":
+        try:
+            client = Client(address, timeout="10s", set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise UsageError(f"--scheduler {address}: no Dask scheduler answers there ({error})") from error
+        with client:
+            yield client
+        return
+    listen = f"{_LOOPBACK}:{_dashboard_port() if dashboard else 0}"
+    settings = {"distributed.worker.daemon": False, "distributed.comm.timeouts.connect": "30s"}
+    with dask.config.set(settings):
+        cluster = LocalCluster(
+            n_workers=1 if kind == "threads" else workers,
+            threads_per_worker=workers if kind == "threads" else 1,
+            processes=kind == "processes",
+            host=_LOOPBACK if kind == "processes" else None,
+            dashboard_address=listen,
+            scheduler_kwargs={"dashboard": dashboard, "dashboard_address": listen},
+            worker_dashboard_address=f"{_LOOPBACK}:0",
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+        )
+        with cluster, Client(cluster, set_as_default=False) as client:
+            yield client
+
+
+def dashboard_link(client: Any) -> str | None:
+    """Return the address of the dashboard of `client`'s scheduler, or None."""
+    link = client.dashboard_link
+    return str(link) if link else None
+
+
+def _dashboard_port() -> int:
+    with socket.socket() as probe:
+        if os.name != "nt":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_LOOPBACK, _USUAL_PORT))
+        except OSError:
+            return 0
+    return _USUAL_PORT
+
+
+def _quiet() -> None:
+    for name in ("distributed", "tornado", "bokeh", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

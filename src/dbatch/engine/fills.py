@@ -1,0 +1,96 @@
+"""Fills as columns: collected, checked, made into a table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dbatch.errors import HandlerError
+from dbatch.schema import FILL_COLUMNS
+
+_DTYPES = ("int64", "float64", "int64", "float64", "int64", "float64")
+
+
+@dataclass(frozen=True)
+class Fills:
+    """A security's fills in order of execution: six columns of one length.
+
+    `timestamps` int64 nanoseconds, `prices` float64, `quantities` int64 signed (buys above zero), `realized`
+    float64, `positions` int64, `pnl` float64.
+    """
+
+    timestamps: np.ndarray
+    prices: np.ndarray
+    quantities: np.ndarray
+    realized: np.ndarray
+    positions: np.ndarray
+    pnl: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.timestamps)
+
+    @property
+    def columns(self) -> tuple[np.ndarray, ...]:
+        return (self.timestamps, self.prices, self.quantities, self.realized, self.positions, self.pnl)
+
+    def digest(self) -> str:
+        """Return a hash of every value of every column, bit for bit."""
+        digest = hashlib.sha256()
+        for name, column, dtype in zip(FILL_COLUMNS, self.columns, _DTYPES, strict=False):
+            digest.update(f"{name}:{dtype}:{len(column)}:".encode())
+            digest.update(np.ascontiguousarray(column, dtype=np.dtype(dtype).newbyteorder("<")).data)
+        return digest.hexdigest()
+
+    def days(self) -> int:
+        """Return on how many dates there is a fill."""
+        return len(np.unique(self.timestamps // 86_400_000_000_000))
+
+
+def join_fills(pieces: Sequence[tuple[np.ndarray, ...]]) -> Fills:
+    """Return `pieces` of six columns each, in order, as one."""
+    empty = tuple(np.empty(0, dtype) for dtype in _DTYPES)
+    return Fills(*(np.concatenate(columns) for columns in zip(empty, *pieces, strict=True)))
+
+
+def fills_of_trades(trades: Any) -> Fills:
+    """Return a plain handler's `state["trades"]` (a list of dicts in order of execution) as fills.
+
+    Raises HandlerError, naming the trade and key, for what is missing or not a number of the column's kind.
+    """
+    if not isinstance(trades, list | tuple):
+        raise HandlerError(f"state['trades'] is {type(trades).__name__}, must be a list of dicts")
+    columns: list[list[Any]] = [[] for _ in _DTYPES]
+    for number, trade in enumerate(trades):
+        try:
+            for column, value in zip(columns, _values(trade), strict=True):
+                column.append(value)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+            raise HandlerError(f"state['trades'][{number}]: {reason}") from error
+    return Fills(*(np.array(column, dtype) for column, dtype in zip(columns, _DTYPES, strict=True)))
+
+
+def _values(trade: Any) -> tuple[Any, ...]:
+    side = str(trade["side"]).lower()
+    if side not in ("buy", "sell"):
+        raise ValueError(f"side is {trade['side']!r}, must be buy or sell")
+    quantity = _whole("fill_qty", trade["fill_qty"])
+    return (
+        np.datetime64(trade["timestamp"], "ns").astype("int64"),
+        float(trade["fill_price"]),
+        quantity if side == "buy" else -quantity,
+        float(trade["realized_pnl"]),
+        _whole("position", trade["position"]),
+        float(trade["pnl"]),
+    )
+
+
+def _whole(name: str, value: Any) -> int:
+    number = int(value)
+    if number != value:
+        raise ValueError(f"{name} is {value!r}, must be a whole number of shares")
+    return number

@@ -1,0 +1,133 @@
+"""One job: a strategy over one security's blocks of events. Nothing else in dbatch calls a handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dbatch.data.blocks import NOT_A_TIME, OTHER, EventBlock
+from dbatch.engine.fills import Fills, fills_of_trades, join_fills
+from dbatch.errors import HandlerError
+from dbatch.schema import EVENT_COLUMNS, EVENT_TYPES
+from dbatch.strategies import EventStrategy, OrderBook
+
+_FILL_ROOM = 1 << 15
+_TYPE_NAMES = np.array([*EVENT_TYPES, None], dtype=object)
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a strategy did to one security.
+
+    `realized_pnl` is the running total after the last fill, `position` the shares held at the end,
+    `market_dates` counts days with prints, `rows` the rows given, `rows_skipped` those outside the strategy's view.
+    """
+
+    fills: Fills
+    position: int
+    realized_pnl: float
+    market_dates: int
+    rows: int
+    rows_skipped: int
+
+
+def run_job(
+    handler: object,
+    security: str,
+    section: Mapping[str, Any],
+    blocks: Iterable[EventBlock],
+    *,
+    stop: Callable[[], bool] = lambda: False,
+) -> JobResult:
+    """Return what `handler`, made for this job alone, does with `blocks`; where they are cut changes nothing.
+
+    `security` is the name the handler gets, `section` its parameters; `stop` is asked between blocks, and True
+    ends the job by InterruptedError. Raises HandlerError when the handler breaks its contract, and whatever the
+    handler itself raises.
+    """
+    if isinstance(handler, EventStrategy):
+        return _run_compiled(handler, section, _until(stop, blocks))
+    if not callable(handler):
+        raise HandlerError(f"the factory returned {type(handler).__name__}, must be a handler")
+    return _run_python(handler, security, _until(stop, blocks))
+
+
+def _until(stop: Callable[[], bool], blocks: Iterable[EventBlock]) -> Iterable[EventBlock]:
+    for block in blocks:
+        if stop():
+            raise InterruptedError("stopped from outside")
+        yield block
+
+
+def _run_compiled(
+    strategy: EventStrategy, section: Mapping[str, Any], blocks: Iterable[EventBlock]
+) -> JobResult:
+    from dbatch.engine.kernel import compile_kernel, flatten
+
+    kernel = compile_kernel(strategy)
+    params = flatten(strategy.bind(strategy.parameters(**section)))
+    windows = np.array(strategy.session, dtype=np.int64)
+    state = (np.zeros(kernel.state_ints, np.int64), np.zeros(kernel.state_floats, np.float64))
+    clock = np.zeros(5, np.int64)
+    market_days = np.empty(512, np.int64)
+    out = join_fills([]).columns
+    out = tuple(np.empty(_FILL_ROOM, column.dtype) for column in out)
+    pieces, days, rows, skipped = [], set(), 0, 0
+    fresh = True
+    for block in blocks:
+        row = 0
+        while row < len(block):
+            row, written, marked, passed = kernel.replay(
+                row, *block, strategy.view == "priced", windows, *params, fresh, *state, clock, market_days, *out
+            )
+            fresh = False
+            skipped += passed
+            days.update(market_days[:marked].tolist())
+            if written:
+                pieces.append(tuple(column[:written].copy() for column in out))
+        rows += len(block)
+    fills = join_fills(pieces)
+    position, pnl = (int(fills.positions[-1]), float(fills.pnl[-1])) if len(fills) else (0, 0.0)
+    return JobResult(fills, position, pnl, len(days), rows, skipped)
+
+
+def _run_python(handler: Callable[..., Any], security: str, blocks: Iterable[EventBlock]) -> JobResult:
+    orderbook = OrderBook()
+    state: dict[str, Any] = {}
+    days: set[int] = set()
+    rows = skipped = 0
+    for block in blocks:
+        rows += len(block)
+        seen = (block.timestamps != NOT_A_TIME) & (block.prices > 0.0)
+        kept = block if seen.all() else block.rows(seen)
+        skipped += len(block) - len(kept)
+        if not len(kept):
+            continue
+        days.update(np.unique(kept.timestamps[kept.kinds == EVENT_TYPES.index("trade")] // _DAY).tolist())
+        state = handler(security, chunk_of(kept), orderbook, state)
+        if not isinstance(state, dict):
+            raise HandlerError(f"the handler returned {type(state).__name__}, must return the state (a dict)")
+    fills = fills_of_trades(state.get("trades", []))
+    position = int(fills.positions[-1]) if len(fills) else int(state.get("position", 0) or 0)
+    realized = float(fills.pnl[-1]) if len(fills) else 0.0
+    return JobResult(fills, position, realized, len(days), rows, skipped)
+
+
+_DAY = 86_400_000_000_000
+
+
+def chunk_of(block: EventBlock) -> Any:
+    """Return the DataFrame that a plain handler gets: `schema.EVENT_COLUMNS` in order, `type` as lower-case text."""
+    import pandas as pd
+
+    columns = (
+        block.timestamps.view("datetime64[ns]"),
+        _TYPE_NAMES[np.minimum(block.kinds, OTHER)],
+        block.prices,
+        block.volumes,
+    )
+    frame = pd.DataFrame(dict(zip(EVENT_COLUMNS, columns, strict=True)), copy=True)
+    return frame.astype({"type": object})

@@ -1,0 +1,70 @@
+"""From what was asked to jobs: every one with a key that names all its result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dbatch.data.read import fingerprint
+from dbatch.model import Job, Security, StrategyRef, Window
+from dbatch.schema import RESULT_SCHEMA_VERSION
+from dbatch.strategies import EventStrategy
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked, by content: two runs with equal requests have equal results."""
+
+    strategy: str
+    code: str
+    window: Window
+    jobs: Mapping[str, str]
+    result_schema: int = RESULT_SCHEMA_VERSION
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the request as it stands in a manifest."""
+        return asdict(self)
+
+
+def code_hash(ref: StrategyRef, handler: object) -> str:
+    """Return a hash of the code that decides a result: of all a compiled loop reaches, else of the plugin's files."""
+    if isinstance(handler, EventStrategy):
+        from dbatch.engine.kernel import kernel_sources_hash
+
+        return kernel_sources_hash(handler)
+    return ref.source_hash
+
+
+def make_jobs(
+    securities: Sequence[Security],
+    code: str,
+    window: Window,
+    names: Mapping[str, str],
+    parameters: Mapping[str, Mapping[str, Any]],
+) -> list[Job]:
+    """Return one job per security, in the order given.
+
+    `names` maps a security to its spelling in the configuration, `parameters` that spelling to its values. Data
+    that cannot be hashed gives a job all the same: reading it will say why.
+    """
+    with ThreadPoolExecutor() as pool:
+        prints = list(pool.map(_fingerprint, securities))
+    jobs = []
+    for security, content in zip(securities, prints, strict=True):
+        name = names[security.name]
+        section = dict(parameters[name])
+        identity = [RESULT_SCHEMA_VERSION, code, content, asdict(window), name, section]
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=repr).encode()).hexdigest()
+        jobs.append(Job(key[:32], security, content, name, section))
+    return jobs
+
+
+def _fingerprint(security: Security) -> str:
+    try:
+        return fingerprint(security.source)
+    except OSError as error:
+        return f"unreadable: {error.strerror}"

@@ -1,0 +1,14 @@
+"""Jobs one after the other in this process: no Dask, no cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dbatch.engine.unit import run_unit
+from dbatch.model import Job, Receipt, RunContext
+
+
+def run_sequential(context: RunContext, jobs: Sequence[Job]) -> Iterator[Receipt]:
+    """Yield the receipts of `jobs` in their order."""
+    for job in jobs:
+        yield run_unit(context, job)

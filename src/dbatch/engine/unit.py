@@ -1,0 +1,125 @@
+"""What one Dask task does: run a job, publish its fills, send back a receipt. Failures are receipts too."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pyarrow as pa
+
+from dbatch.data.blocks import within
+from dbatch.data.read import read_events
+from dbatch.engine.fills import Fills
+from dbatch.engine.job import JobResult, run_job
+from dbatch.errors import DataError, DbatchError
+from dbatch.model import Job, Receipt, RunContext, Status
+from dbatch.plugins.loading import make_handler
+from dbatch.results.publish import StorageError, publish_part
+from dbatch.schema import FILL_COLUMNS
+
+_MEBIBYTE = 1 << 20
+
+
+def run_unit(context: RunContext, job: Job, *, stop: Callable[[], bool] = lambda: False) -> Receipt:
+    """Return the receipt of `job`, its fills published under the run's output folder.
+
+    Whatever the data or the handler do wrong becomes a receipt that names it. Raises StorageError when results
+    cannot be kept, InterruptedError when `stop` said so.
+    """
+    started = time.perf_counter()
+    try:
+        result = _run(context, job, stop)
+        part, sha256 = publish_part(context.output_dir, job.key, fill_table(result.fills), job.security.name)
+    except (StorageError, InterruptedError):
+        raise
+    except (Exception, SystemExit) as error:
+        return _failure(job, error, time.perf_counter() - started)
+    return Receipt(
+        key=job.key,
+        security=job.security.name,
+        status="success",
+        part=part,
+        sha256=sha256,
+        digest=result.fills.digest(),
+        trades=len(result.fills),
+        realized_pnl=result.realized_pnl,
+        position=result.position,
+        market_dates=result.market_dates,
+        strategy_dates=result.fills.days(),
+        rows=result.rows,
+        rows_skipped=result.rows_skipped,
+        runtime_sec=time.perf_counter() - started,
+        peak_rss_mb=peak_rss_mb(),
+    )
+
+
+def _run(context: RunContext, job: Job, stop: Callable[[], bool]) -> JobResult:
+    handler = make_handler(context.strategy, context.sections)
+    blocks = within(read_events(job.security, context.chunk_rows), context.window)
+    result = run_job(handler, job.config_name, job.section, blocks, stop=stop)
+    if result.rows == 0:
+        raise DataError(f"{job.security.source}: no events{_in_window(context)}")
+    return result
+
+
+def _in_window(context: RunContext) -> str:
+    window = context.window
+    asked = window.only_trades or window.start_day is not None or window.end_day is not None
+    return " among the dates and types asked for" if asked else ", the source is empty"
+
+
+def _failure(job: Job, error: BaseException, seconds: float) -> Receipt:
+    status: Status = "failed"
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, SystemExit):
+        status, text = "crashed", f"the handler called sys.exit({error.code!r})"
+    elif isinstance(error, MemoryError):
+        status = "oom"
+    elif isinstance(error, DataError):
+        status, text = "invalid_data", str(error)
+    elif isinstance(error, DbatchError):
+        text = str(error)
+    details = "".join(traceback.format_exception(error))
+    return Receipt(
+        key=job.key,
+        security=job.security.name,
+        status=status,
+        error=" ".join(text.split()),
+        details=details,
+        runtime_sec=seconds,
+        peak_rss_mb=peak_rss_mb(),
+    )
+
+
+def fill_table(fills: Fills) -> pa.Table:
+    """Return `fills` as a table of `schema.FILL_DTYPES`."""
+    columns: dict[str, Any] = dict(
+        zip(
+            FILL_COLUMNS,
+            (
+                pa.array(fills.timestamps.view("datetime64[ns]")),
+                pa.array(["sell", "buy"]).take(pa.array((fills.quantities > 0).astype("int8"))),
+                pa.array(fills.prices),
+                pa.array(abs(fills.quantities)),
+                pa.array(fills.realized),
+                pa.array(fills.positions),
+                pa.array(fills.pnl),
+            ),
+            strict=True,
+        )
+    )
+    return pa.table(columns)
+
+
+def peak_rss_mb() -> float:
+    """Return this process's largest resident memory so far, in MiB (the current one where the system keeps none)."""
+    if sys.platform == "win32":
+        return float(psutil.Process().memory_info().peak_wset / _MEBIBYTE)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / _MEBIBYTE if sys.platform == "darwin" else peak / 1024

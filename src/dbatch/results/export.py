@@ -1,0 +1,130 @@
+"""The files people know, made from receipts and parts; all of it can be made again."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dbatch.model import Receipt
+from dbatch.results.folder import FILLS_NAME, LOG_NAME, MANIFEST_NAME, SUMMARY_NAME, TRADES_ENDING
+from dbatch.results.publish import StorageError, move_into_place, write_atomically
+from dbatch.schema import FILL_COLUMNS, SUMMARY_MEASURE_COLUMNS, SUMMARY_RESULT_COLUMNS
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
+
+
+def is_intact(output_dir: Path, receipt: Receipt) -> bool:
+    """Return whether the part of a successful job is there with the contents that its receipt names."""
+    try:
+        with open(output_dir / receipt.part, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == receipt.sha256
+    except OSError:
+        return False
+
+
+def read_part(output_dir: Path, receipt: Receipt) -> pa.Table:
+    """Return the fills of a successful job. Raises StorageError for a part that is gone or damaged."""
+    try:
+        return pq.read_table(output_dir / receipt.part, page_checksum_verification=True, partitioning=None)
+    except (OSError, pa.ArrowException) as error:
+        raise StorageError(f"{output_dir / receipt.part}: {error}") from error
+
+
+def export_trades(output_dir: Path, file_name: str, fills: pa.Table) -> None:
+    """Write `fills` as `<file_name>_trades_timeseries.csv`: the classic columns, full precision, as executed.
+
+    A float is written in the shortest form that reads back as the same double.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(FILL_COLUMNS)
+    columns = [fills.column(name).to_pylist() for name in FILL_COLUMNS[1:]]
+    writer.writerows(zip(_times(fills.column("timestamp")), *columns, strict=True))
+    write_atomically(output_dir / f"{file_name}{TRADES_ENDING}", text.getvalue().encode())
+
+
+def export_fills(output_dir: Path, parts: Iterator[tuple[str, pa.Table]]) -> None:
+    """Write all fills as one Parquet file with a leading `security` column; `parts` come in security order.
+
+    One part is in memory at a time.
+    """
+    handle, temporary = tempfile.mkstemp(dir=output_dir, prefix=".", suffix=".tmp")
+    os.close(handle)
+    try:
+        writer: pq.ParquetWriter | None = None
+        for security, fills in parts:
+            named = pa.repeat(security, len(fills)).dictionary_encode()
+            table = fills.replace_schema_metadata(None).add_column(0, "security", named)
+            if writer is None:
+                writer = pq.ParquetWriter(temporary, table.schema, compression="zstd", write_page_checksum=True)
+            writer.write_table(table)
+        if writer is not None:
+            writer.close()
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            move_into_place(temporary, output_dir / FILLS_NAME)
+    except OSError as error:
+        raise StorageError(f"{output_dir / FILLS_NAME}: {error.strerror or error}") from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def export_summary(output_dir: Path, receipts: Sequence[Receipt]) -> None:
+    """Write `backtest_summary.csv`, a row per security in the order given, failed ones with their cause."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(SUMMARY_RESULT_COLUMNS + SUMMARY_MEASURE_COLUMNS)
+    for receipt in receipts:
+        writer.writerow([_cell(value) for value in summary_row(receipt).values()])
+    write_atomically(output_dir / SUMMARY_NAME, text.getvalue().encode())
+
+
+def summary_row(receipt: Receipt) -> dict[str, Any]:
+    """Return the row of the summary that `receipt` stands for; a job that did not succeed has no result values."""
+    names = SUMMARY_RESULT_COLUMNS + SUMMARY_MEASURE_COLUMNS
+    row = {name: getattr(receipt, name) for name in names}
+    if receipt.status != "success":
+        facts = ("trades", "realized_pnl", "position", "market_dates", "strategy_dates", "rows", "rows_skipped")
+        row.update(dict.fromkeys(facts))
+    row["runtime_sec"] = round(receipt.runtime_sec, 6)
+    row["peak_rss_mb"] = round(receipt.peak_rss_mb, 1)
+    return row
+
+
+def write_manifest(output_dir: Path, manifest: Mapping[str, Any]) -> None:
+    """Write `run_manifest.json`."""
+    text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
+    write_atomically(output_dir / MANIFEST_NAME, text.encode())
+
+
+def write_log(output_dir: Path, lines: Sequence[str]) -> None:
+    """Write `run.log`."""
+    write_atomically(output_dir / LOG_NAME, ("\n".join(lines) + "\n").encode())
+
+
+def _times(column: pa.ChunkedArray) -> list[str]:
+    """Return times as "2025-04-14 10:00:00", with as many decimals of a second as one of them needs."""
+    times = column.to_numpy()
+    nanoseconds = times.view("int64")
+    for unit, step in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
+        if not (nanoseconds % step).any():
+            times = times.astype(f"datetime64[{unit}]")
+            break
+    return [text.replace("T", " ") for text in times.astype(str).tolist()]
+
+
+def _cell(value: Any) -> Any:
+    """Return a text that no spreadsheet takes for a formula; numbers and None as they are."""
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return "'" + value
+    return "" if value is None else value

@@ -1,0 +1,151 @@
+"""The results of one run as they come in: an output folder, locked, its ledger open, its files kept true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from dbatch.errors import OutputError
+from dbatch.model import Receipt
+from dbatch.results import export, folder
+from dbatch.results.ledger import Ledger, open_ledger
+
+
+class Ending(Protocol):
+    """How the run ended, as the manifest tells it."""
+
+    @property
+    def interrupted(self) -> int | None: ...
+    @property
+    def storage_fault(self) -> str | None: ...
+    @property
+    def computed(self) -> int: ...
+    @property
+    def counts(self) -> dict[str, int]: ...
+
+
+class Journal:
+    """Commits receipts and, at the end, derives from them the files that people know."""
+
+    def __init__(self, output_dir: Path, request: Mapping[str, Any], ledger: Ledger) -> None:
+        self._dir = output_dir
+        self._request = dict(request)
+        self._ledger = ledger
+        self._manifest: dict[str, Any] = {}
+        self._log: list[str] = []
+
+    @classmethod
+    @contextmanager
+    def open(cls, output_dir: Path, request: Mapping[str, Any], *, rerun: bool) -> Iterator[Journal]:
+        """Yield the journal of `output_dir` for `request`, holding the folder's lock.
+
+        Raises OutputError when it holds results of another request and `rerun` does not say to replace them,
+        or when it cannot be written.
+        """
+        with folder.locked(output_dir):
+            if rerun:
+                folder.clear(output_dir)
+            else:
+                _refuse_other(output_dir, folder.stored_request(output_dir), _plain(request))
+            with open_ledger(output_dir) as ledger:
+                yield cls(output_dir, request, ledger)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the derived files of a finished run are there."""
+        names = (folder.SUMMARY_NAME, folder.FILLS_NAME, folder.LOG_NAME)
+        return all((self._dir / name).exists() for name in names)
+
+    def successes(self, keys: Sequence[str]) -> dict[str, Receipt]:
+        """Return the receipts, by key, of those jobs of `keys` that succeeded and whose part is intact."""
+        kept = self._ledger.receipts()
+        found = (kept[key] for key in keys if key in kept and kept[key].status == "success")
+        return {receipt.key: receipt for receipt in found if export.is_intact(self._dir, receipt)}
+
+    def begin(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest of a run under way: from here on the folder says what it is for."""
+        self._manifest = {**manifest, "request": self._request, "started_at": _now(), "status": "running"}
+        export.write_manifest(self._dir, self._manifest)
+        self._log.append(f"{_now()} started {self._request['strategy']}")
+        self._log.extend(f"{_now()} note: {note}" for note in manifest.get("notes", ()))
+
+    def commit(self, receipt: Receipt) -> None:
+        """Keep `receipt`; raises StorageError."""
+        self._ledger.commit(receipt)
+        facts = f"{receipt.trades} fills" if receipt.status == "success" else receipt.error
+        self._log.append(f"{_now()} {receipt.security} {receipt.status}: {facts} ({receipt.runtime_sec:.3f} s)")
+        if receipt.details:
+            self._log.append(receipt.details.rstrip())
+
+    def finish(self, receipts: Sequence[Receipt], file_names: Mapping[str, str], ending: Ending) -> None:
+        """Write what people read: trades per security, all fills, summary, log, manifest. Raises StorageError.
+
+        `receipts` are in security order; `file_names` gives each security's name as it may stand in a file's.
+        """
+        good = [receipt for receipt in receipts if receipt.status == "success"]
+        for receipt in good:
+            export.export_trades(self._dir, file_names[receipt.security], export.read_part(self._dir, receipt))
+        export.export_fills(
+            self._dir, ((receipt.security, export.read_part(self._dir, receipt)) for receipt in good)
+        )
+        export.export_summary(self._dir, receipts)
+        status = "finished" if len(good) == len(receipts) else "failed"
+        if ending.interrupted or ending.storage_fault:
+            status = "interrupted"
+        self._log.append(f"{_now()} {status}: {ending.counts}")
+        export.write_log(self._dir, self._log)
+        self._manifest |= {
+            "status": status,
+            "finished_at": _now(),
+            "counts": ending.counts,
+            "computed": ending.computed,
+            "interrupted_by_signal": ending.interrupted,
+            "storage_fault": ending.storage_fault,
+            "results": {receipt.security: _facts(receipt) for receipt in receipts},
+        }
+        export.write_manifest(self._dir, self._manifest)
+
+
+def _facts(receipt: Receipt) -> dict[str, Any]:
+    facts = asdict(receipt)
+    for name in ("security", "details", "notes"):
+        del facts[name]
+    return facts
+
+
+def _refuse_other(output_dir: Path, stored: Mapping[str, Any] | None, asked: Mapping[str, Any]) -> None:
+    if stored is None or stored == asked:
+        return
+    raise OutputError(
+        f"{output_dir}: holds results of another request ({_difference(stored, asked)}); "
+        "choose another --output-dir, or --rerun to replace them"
+    )
+
+
+def _difference(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Return in words what differs first between two requests."""
+    if stored.get("strategy") != asked["strategy"]:
+        return f"strategy {stored.get('strategy')}, asked {asked['strategy']}"
+    before, now = dict(stored.get("jobs", {})), dict(asked["jobs"])
+    if set(before) != set(now):
+        return f"securities {', '.join(sorted(before))}, asked {', '.join(sorted(now))}"
+    if stored.get("code") != asked["code"]:
+        return "the strategy's code has changed"
+    if stored.get("window") != asked["window"]:
+        return "other dates or event types"
+    changed = ", ".join(sorted(name for name in now if before[name] != now[name]))
+    return f"data or parameters of {changed} differ" if changed else "another version of dbatch's results"
+
+
+def _plain(request: Mapping[str, Any]) -> dict[str, Any]:
+    import json
+
+    return dict(json.loads(json.dumps(request)))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
