@@ -1,0 +1,69 @@
+"""YAML as far as JSON goes, without its surprises: no aliases, no tags, and `ON`, `NO`, `10:00` are text."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from dbatch.config.positions import Misplaced
+
+_TEXT = "tag:yaml.org,2002:str"
+_RESOLVERS = [
+    ("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""]),
+    ("tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")),
+    ("tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9_]*)\Z"), list("-+0123456789")),
+    (
+        "tag:yaml.org,2002:float",
+        re.compile(r"[-+]?(?:(?:0|[1-9][0-9_]*)(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?\Z"),
+        list("-+.0123456789"),
+    ),
+]
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")}
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc, unused-ignore]
+    """SafeLoader without aliases, duplicate keys, or types that JSON has not."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - filled below, once
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise _misplaced(self.peek_event().start_mark, "aliases are not allowed")
+        node = super().compose_node(parent, index)
+        if node.tag not in _PLAIN_TAGS:
+            shown = node.tag.replace("tag:yaml.org,2002:", "!!")
+            raise _misplaced(node.start_mark, f"tag {shown} is not allowed")
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise _misplaced(key_node.start_mark, "a key must be text")
+            if key_node.value in mapping:
+                raise _misplaced(key_node.start_mark, f"key '{key_node.value}' is given twice")
+            mapping[key_node.value] = self.construct_object(value_node, deep=True)
+        return mapping
+
+
+for _tag, _pattern, _first in _RESOLVERS:
+    _Loader.add_implicit_resolver(_tag, _pattern, _first)
+
+
+def parse_yaml(text: str) -> Any:
+    """Return the value of a YAML text of one document; raise Misplaced where it is wrong."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise _misplaced(mark, f"is not YAML: {error.problem or error.context}") from error
+    except yaml.YAMLError as error:
+        raise Misplaced(1, 1, f"is not YAML: {' '.join(str(error).split())}") from error
+
+
+def _misplaced(mark: Any, problem: str) -> Misplaced:
+    return (
+        Misplaced(mark.line + 1, mark.column + 1, problem) if mark is not None else Misplaced(1, 1, problem)
+    )

@@ -1,0 +1,161 @@
+"""How files under a strategy path become modules: packages keep their dotted name, plain files get one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbatch.errors import StrategyError
+from dbatch.plugins.sources import package_top, read_source
+
+HANDLER_FILE = "handler.py"
+PLAIN_PREFIX = "dbatch_strategy_"
+_SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where one strategy's module is and how it is imported.
+
+    `module` is its dotted name; a `plain` file's says where it is below the root, and is not imported under
+    it. `tree` is the folder whose Python files make up the strategy; `alone` is true for a single file, which
+    takes only what it imports from its folder. `search` is what goes to the front of `sys.path`.
+    """
+
+    file: Path
+    module: str
+    plain: bool
+    tree: Path
+    alone: bool
+    search: tuple[str, ...]
+
+    @property
+    def import_name(self) -> str:
+        """The name in `sys.modules`; a plain file's is its stem and a hash of its place, so none meet."""
+        if not self.plain:
+            return self.module
+        place = hashlib.sha256(str(self.file).encode()).hexdigest()[:8]
+        return f"{PLAIN_PREFIX}{self.file.stem}_{place}"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that may be a strategy, and the folder in which it was looked for."""
+
+    file: Path
+    container: Path
+
+
+def absolute(path: str) -> Path:
+    """Return `path` absolute and without `..`, with `~` expanded; symbolic links stay as they are."""
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
+def candidates(root: Path) -> tuple[Iterator[Candidate], Iterator[Candidate]]:
+    """Return the files that may be strategies directly in `root`, and those one level deeper."""
+    deeper = (found for folder in subfolders(root) for found in _direct(folder))
+    return _direct(root), deeper
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders in `folder` that can hold source, by name: no hidden ones, caches, environments."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise StrategyError(f"{folder}: cannot be read: {error.strerror or error}") from error
+    return [entry for entry in entries if entry.is_dir() and not _skipped(entry)]
+
+
+def place(root: Path, candidate: Candidate) -> Layout:
+    """Return how the candidate found under `root` is imported.
+
+    A package is climbed while its folder holds `__init__.py`, and as far as its own relative imports reach; a
+    folder of packages without `__init__.py` counts as a namespace package.
+    """
+    file, folder = candidate.file, candidate.file.parent
+    is_handler = file.name == HANDLER_FILE
+    beside = sorted(folder.glob("*.py")) if is_handler else [file]
+    height = max(
+        len(folder.parts) - len(package_top(folder).parts),
+        max((read_source(path).relative_level for path in beside), default=0),
+        1 if is_handler else 0,
+        2 if is_handler and candidate.container == folder.parent and _importable(candidate.container) else 0,
+    )
+    height = min(height, len(folder.parts) - 1)
+    top = folder.parents[height - 1] if height else folder
+    packages = folder.relative_to(top).parts
+    alone = root.is_file() and height == 0
+    tree = _higher(top / packages[0], folder if root.is_file() else root) if height else _folder_of(root)
+    return Layout(
+        file=file,
+        module=".".join((*packages, file.stem)) if height else _plain_module(root, file),
+        plain=height == 0,
+        tree=tree,
+        alone=alone,
+        search=tuple(dict.fromkeys(str(entry) for entry in _search(root, folder, top, height))),
+    )
+
+
+def find(root: str, module: str) -> Layout:
+    """Return the layout of `module` under the strategy path `root`; raise StrategyError if it is gone."""
+    path = Path(root)
+    if path.is_file():
+        return place(path, Candidate(path, path.parent))
+    if path.is_dir():
+        last = module.rpartition(".")[2]
+        for group in candidates(path):
+            for candidate in group:
+                if candidate.file.stem == last:
+                    layout = place(path, candidate)
+                    if layout.module == module:
+                        return layout
+    raise StrategyError(f"{root}: strategy module '{module}' is no longer there")
+
+
+def _direct(folder: Path) -> Iterator[Candidate]:
+    if (folder / HANDLER_FILE).is_file():
+        yield Candidate(folder / HANDLER_FILE, folder)
+        return
+    for file in sorted(folder.glob("*.py")):
+        if file.name != "__init__.py" and not file.name.startswith(".") and file.is_file():
+            yield Candidate(file, folder)
+    for below in subfolders(folder):
+        if (below / HANDLER_FILE).is_file():
+            yield Candidate(below / HANDLER_FILE, folder)
+
+
+def _skipped(folder: Path) -> bool:
+    name = folder.name
+    return name.startswith(".") or name in _SKIPPED_FOLDERS or (folder / "pyvenv.cfg").is_file()
+
+
+def _importable(folder: Path) -> bool:
+    return bool(folder.name) and "." not in folder.name and folder.name not in sys.stdlib_module_names
+
+
+def _folder_of(root: Path) -> Path:
+    return root.parent if root.is_file() else root
+
+
+def _higher(first: Path, second: Path) -> Path:
+    return first if len(first.parts) <= len(second.parts) else second
+
+
+def _plain_module(root: Path, file: Path) -> str:
+    return ".".join(file.relative_to(_folder_of(root)).with_suffix("").parts)
+
+
+def _search(root: Path, folder: Path, top: Path, height: int) -> Iterator[Path]:
+    if height == 0:
+        yield folder
+    else:
+        yield top
+    if root.is_dir():
+        yield root.parent
+        yield root
+    else:
+        yield folder

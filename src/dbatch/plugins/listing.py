@@ -1,0 +1,179 @@
+"""Every strategy that can be named, from entry points and from paths, read from metadata and source alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+
+from dbatch.errors import StrategyError
+from dbatch.plugins.hashing import package_locations
+from dbatch.plugins.layout import HANDLER_FILE, Candidate, absolute, candidates, place
+from dbatch.plugins.sources import (
+    UNKNOWN,
+    SourceFacts,
+    choose_factory,
+    kind_of,
+    no_factory_fault,
+    read_source,
+    strategy_name,
+)
+
+GROUP = "dbatch.strategies"
+
+
+@dataclass(frozen=True)
+class StrategyListing:
+    """One strategy that was found, whether or not it can be used: a `fault` says why it cannot.
+
+    `origin` is a distribution and its version, or the file; `root` is the path it was found under, None when
+    it is installed. `aliases` are further names it answers to when no strategy bears them.
+    """
+
+    name: str
+    kind: str
+    origin: str
+    description: str
+    fault: str | None
+    module: str
+    factory: str
+    root: str | None
+    aliases: tuple[str, ...] = ()
+
+
+def list_installed(entry_points: Iterable[metadata.EntryPoint] | None = None) -> Iterator[StrategyListing]:
+    """Yield the strategies of all installed distributions, without importing any of them."""
+    points = metadata.entry_points(group=GROUP) if entry_points is None else entry_points
+    for point in points:
+        yield _installed(point)
+
+
+def list_path(path: str) -> list[StrategyListing]:
+    """Return the strategies in a file, a folder of files or of packages; one level deeper if need be.
+
+    Raises StrategyError when `path` is missing or holds no strategy.
+    """
+    root = absolute(path)
+    looked_for = (
+        "looked for create_*_handler in the file, in FOLDER/*.py, FOLDER/handler.py and FOLDER/*/handler.py"
+    )
+    if root.is_file():
+        found = list(_in_file(root, Candidate(root, root.parent), given=True))
+        if found:
+            return found
+        raise StrategyError(f"strategy path '{path}' holds no strategy: {looked_for}")
+    if not root.is_dir():
+        raise StrategyError(f"strategy path '{path}' does not exist: {looked_for}")
+    for group in candidates(root):
+        found = [listing for candidate in group for listing in _in_file(root, candidate, given=False)]
+        if found:
+            return found
+    raise StrategyError(
+        f"strategy path '{path}' holds no strategy: {looked_for}, there and one folder deeper"
+    )
+
+
+def _installed(point: metadata.EntryPoint) -> StrategyListing:
+    module, _, factory = point.value.partition(":")
+    module, factory = module.strip(), factory.strip()
+    origin = f"{point.dist.name} {point.dist.version}" if point.dist is not None else module
+    listing = StrategyListing(
+        name=point.name,
+        kind=UNKNOWN,
+        origin=origin,
+        description="",
+        fault=None,
+        module=module,
+        factory=factory,
+        root=None,
+    )
+    if not factory:
+        fault = f"entry point '{point.value}' of {origin} must be 'module:create_{point.name}_handler'"
+        return replace(listing, fault=fault)
+    file = _module_file(module)
+    if file is None:
+        return replace(listing, fault=f"module '{module}' of {origin} was not found")
+    facts = read_source(file)
+    if facts.fault is None and not facts.star_import and factory not in (*facts.defined, *facts.imported):
+        found = ", ".join((*facts.defined, *facts.imported)) or "none"
+        return replace(listing, fault=f"{file}: no factory '{factory}'; found {found}")
+    return replace(listing, kind=kind_of(file, facts), description=facts.description, fault=facts.fault)
+
+
+def _module_file(module: str) -> Path | None:
+    top, *below = module.split(".")
+    for location in package_locations(top):
+        if location.is_file():
+            return None if below else location
+        target = location.joinpath(*below)
+        for file in (target / "__init__.py", target.with_name(target.name + ".py") if below else None):
+            if file is not None and file.is_file():
+                return file
+    return None
+
+
+def _in_file(root: Path, candidate: Candidate, *, given: bool) -> Iterator[StrategyListing]:
+    """Yield the strategies of one file; a file that was `given` by name is listed even when it is broken."""
+    file = candidate.file
+    facts = read_source(file)
+    if file.name == HANDLER_FILE:
+        yield _in_package(root, candidate, facts)
+        return
+    factories = facts.defined or (facts.imported if given else ())
+    if facts.fault is not None and not factories and given:
+        yield _from_path(root, candidate, facts, name=file.stem, factory="")
+    names = [strategy_name(factory) or file.stem for factory in factories]
+    for factory, name in zip(factories, names, strict=True):
+        aliases = (file.stem,) if len(names) == 1 and name != file.stem else ()
+        yield _from_path(root, candidate, facts, name=name, factory=factory, aliases=aliases)
+
+
+def _in_package(root: Path, candidate: Candidate, facts: SourceFacts) -> StrategyListing:
+    name = candidate.file.parent.name
+    factory = choose_factory(name, facts.defined, facts.imported)
+    fault = None
+    if factory is None and facts.star_import:
+        factory = f"create_{name}_handler"  # a star import hides what there is; loading looks again
+    if factory is None:
+        fault = no_factory_fault(str(candidate.file), name, (*facts.defined, *facts.imported))
+    alias = strategy_name(factory) if factory else None
+    aliases = (alias,) if alias and alias != name else ()
+    return _from_path(
+        root, candidate, facts, name=name, factory=factory or "", aliases=aliases, fault=facts.fault or fault
+    )
+
+
+def _from_path(
+    root: Path,
+    candidate: Candidate,
+    facts: SourceFacts,
+    *,
+    name: str,
+    factory: str,
+    aliases: Sequence[str] = (),
+    fault: str | None = None,
+) -> StrategyListing:
+    layout = place(root, candidate)
+    dotted = next((part for part in _package_folders(candidate.file, layout.module) if "." in part), None)
+    if dotted is not None and not layout.plain:
+        fault = (
+            fault
+            or f"{candidate.file}: folder name '{dotted}' holds a dot, so Python cannot import it; rename it"
+        )
+    return StrategyListing(
+        name=name,
+        kind=kind_of(candidate.file, facts),
+        origin=str(candidate.file),
+        description=facts.description,
+        fault=fault or facts.fault,
+        module=layout.module,
+        factory=factory,
+        root=str(root),
+        aliases=tuple(aliases),
+    )
+
+
+def _package_folders(file: Path, module: str) -> tuple[str, ...]:
+    """Return the folder names that `module` is made of, and perhaps more where one of them holds a dot."""
+    return file.parent.parts[-module.count(".") :] if "." in module else ()

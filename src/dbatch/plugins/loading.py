@@ -1,0 +1,207 @@
+"""A strategy's factory in this process: imported once by name, its files checked against the planned hash."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import importlib.util
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from dbatch.errors import StrategyError
+from dbatch.model import StrategyRef
+from dbatch.plugins import modules
+from dbatch.plugins.hashing import installed_files, layout_files, read_files, source_hash
+from dbatch.plugins.layout import Layout, find
+from dbatch.plugins.sources import choose_factory, no_factory_fault
+
+_LOCK = threading.RLock()
+
+Factory = Callable[[Mapping[str, Mapping[str, Any]]], object]
+
+
+def load_factory(ref: StrategyRef) -> Factory:
+    """Return the strategy's `create_*_handler`, from its module as imported in this process.
+
+    A second call with unchanged files imports nothing; with changed files and their new hash, everything of
+    the strategy is imported afresh. Raises StrategyError, in one line, when the files do not have the hash of
+    `ref`, when the import fails, and when there is no factory.
+    """
+    module = load_module(ref)
+    found = [name for name in vars(module) if name.startswith("create_") and name.endswith("_handler")]
+    name = ref.factory if hasattr(module, ref.factory) else choose_factory(ref.name, found)
+    if name is None:
+        raise StrategyError(no_factory_fault(module.__file__ or ref.module, ref.name, found))
+    factory = getattr(module, name)
+    if not callable(factory):
+        raise StrategyError(f"{module.__file__}: {name} is {type(factory).__name__}, must be a function")
+    return factory  # type: ignore[no-any-return]
+
+
+def make_handler(ref: StrategyRef, config: Mapping[str, Mapping[str, Any]]) -> object:
+    """Return a fresh handler for the whole configuration `{security: {parameter: value}}`.
+
+    The factory gets a copy that it may change. Raises StrategyError when it fails, or returns what is neither
+    callable nor a compiled strategy.
+    """
+    factory = load_factory(ref)
+    called = f"strategy '{ref.name}': {getattr(factory, '__name__', ref.factory)}(config)"
+    try:
+        handler = factory({security: dict(values) for security, values in config.items()})
+    except (Exception, SystemExit) as error:
+        raise StrategyError(f"{called} failed: {where_it_broke(error, ref)}") from error
+    if not callable(handler) and declared_parameters_of(handler) is None:
+        raise StrategyError(
+            f"{called} returned {type(handler).__name__}, must be a handler function or EventStrategy"
+        )
+    return handler
+
+
+def declared_parameters(ref: StrategyRef, handler: object = None) -> type | None:
+    """Return the NamedTuple class that describes the strategy's parameters; None where it declares none.
+
+    A compiled strategy's `handler` carries it as `parameters`; a Python module declares it as `Parameters`.
+    """
+    carried = declared_parameters_of(handler)
+    return carried if carried is not None else _named_tuple(getattr(load_module(ref), "Parameters", None))
+
+
+def declared_parameters_of(handler: object) -> type | None:
+    """Return the NamedTuple class that a compiled strategy's handler carries as `parameters`; else None."""
+    return _named_tuple(getattr(handler, "parameters", None))
+
+
+def load_module(ref: StrategyRef) -> ModuleType:
+    """Return the strategy's module as imported in this process; raises as `load_factory` does."""
+    with _LOCK:
+        layout = None if ref.root is None else find(ref.root, ref.module)
+        files = installed_files(ref.module) if layout is None else layout_files(layout)
+        contents = read_files(files)
+        if source_hash(contents) != ref.source_hash:
+            raise StrategyError(
+                f"strategy '{ref.name}' ({ref.origin}): files changed since the run was planned"
+            )
+        known = modules.LOADED.get((ref.root, ref.module))
+        if known is not None and known.source_hash == ref.source_hash:
+            modules.activate(known)
+            return known.module
+        if layout is None:
+            return _import_installed(ref)
+        digests = {
+            str(files[name]): hashlib.sha256(content).hexdigest() for name, content in contents.items()
+        }
+        return _import_from_path(ref, layout, digests)
+
+
+def where_it_broke(error: BaseException, ref: StrategyRef) -> str:
+    """Return `file:line: Exception: text` at the innermost frame that is the strategy's own code."""
+    text = " ".join(str(error).split())
+    said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<") and not _is_ours(frame.filename)
+    ]
+    own = [frame for frame in frames if ref.root and frame.filename.startswith(str(Path(ref.root).parent))]
+    for frame in reversed(own or frames):
+        return f"{frame.filename}:{frame.lineno}: {said}"
+    return f"{ref.module}: {said}"
+
+
+def _import_installed(ref: StrategyRef) -> ModuleType:
+    top = ref.module.partition(".")[0]
+    if (None, ref.module) in modules.LOADED and top != "dbatch":
+        for name in [name for name in sys.modules if name.partition(".")[0] == top]:
+            del sys.modules[name]
+        for key in [key for key in modules.LOADED if key[0] is None and key[1].partition(".")[0] == top]:
+            del modules.LOADED[key]
+        importlib.invalidate_caches()
+    with _faults_of(ref):
+        module = importlib.import_module(ref.module)
+    modules.LOADED[None, ref.module] = modules.Loaded(None, ref.source_hash, module)
+    return module
+
+
+def _import_from_path(ref: StrategyRef, layout: Layout, digests: dict[str, str]) -> ModuleType:
+    modules.forget_stale(layout, digests)
+    modules.set_aside_others(layout)
+    modules.put_first(layout.search)
+    importlib.invalidate_caches()
+    before, path_before = dict(sys.modules), list(sys.path)
+    try:
+        with _faults_of(ref), _no_bytecode():
+            module = _import_plain(layout) if layout.plain else importlib.import_module(layout.import_name)
+    except BaseException:
+        _take_back(layout, before)
+        raise
+    if module.__file__ is None or not Path(module.__file__).samefile(layout.file):
+        _take_back(layout, before)
+        raise StrategyError(
+            f"{layout.file}: importing '{layout.module}' gave {module.__file__} instead; rename one"
+        )
+    added = tuple(entry for entry in sys.path if entry not in path_before)
+    modules.LOADED[ref.root, ref.module] = modules.Loaded(
+        layout=layout,
+        source_hash=ref.source_hash,
+        module=module,
+        search=(*added, *layout.search),
+        modules=modules.modules_in(layout.tree),
+        digests=digests,
+    )
+    return module
+
+
+def _import_plain(layout: Layout) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(layout.import_name, layout.file)
+    if spec is None or spec.loader is None:
+        raise StrategyError(f"{layout.file}: must be a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[layout.import_name] = module  # numba and pickle look a function's module up by its name
+    spec.loader.exec_module(module)
+    return module
+
+
+def _take_back(layout: Layout, before: Mapping[str, ModuleType]) -> None:
+    for name in modules.modules_in(layout.tree):
+        if name not in before:
+            sys.modules.pop(name, None)
+
+
+@contextlib.contextmanager
+def _faults_of(ref: StrategyRef) -> Iterator[None]:
+    try:
+        yield
+    except StrategyError:
+        raise
+    except (Exception, SystemExit) as error:
+        message = f"strategy '{ref.name}' cannot be imported: {where_it_broke(error, ref)}"
+        raise StrategyError(message) from error
+
+
+@contextlib.contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Write no .pyc of a user's file: its stamp has whole seconds, so a quick edit would run the old code."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+def _is_ours(filename: str) -> bool:
+    return Path(filename).parent == Path(__file__).parent or "importlib" in Path(filename).parts
+
+
+def _named_tuple(value: object) -> type | None:
+    return (
+        value if isinstance(value, type) and issubclass(value, tuple) and hasattr(value, "_fields") else None
+    )

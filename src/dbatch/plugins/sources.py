@@ -1,0 +1,194 @@
+"""What a strategy's source says about it, read with `ast`: nothing is ever imported here."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+COMPILED = "compiled"
+PYTHON = "python"
+UNKNOWN = "unknown"
+
+_FACTORY = re.compile(r"create_(?:\w+_)?handler")
+_FACTORY_DEFINITION = re.compile(r"^def[ \t]+(create_(?:\w+_)?handler)\b", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class ImportedModule:
+    """One `import` line: its leading dots, the dotted module (may be empty), and the names taken from it."""
+
+    level: int
+    module: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """What one module's text says; with a `fault`, `defined` is what its text seems to define."""
+
+    description: str = ""
+    defined: tuple[str, ...] = ()
+    imported: tuple[str, ...] = ()
+    star_import: bool = False
+    names_event_strategy: bool = False
+    imports: tuple[ImportedModule, ...] = ()
+    fault: str | None = None
+
+    @property
+    def relative_level(self) -> int:
+        """The most leading dots of any of its imports."""
+        return max((line.level for line in self.imports), default=0)
+
+
+def read_source(path: Path) -> SourceFacts:
+    """Return what the module at `path` says about itself; what cannot be read or parsed is a fault."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        return SourceFacts(fault=f"{path}: cannot be read: {error.strerror or error}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a strategy's invalid escapes are not the lister's business
+            tree = ast.parse(text, filename=str(path))
+    except (SyntaxError, ValueError, RecursionError) as error:
+        line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        found = _FACTORY_DEFINITION.findall(text.decode("utf-8", "replace"))
+        return SourceFacts(
+            defined=tuple(dict.fromkeys(found)), fault=f"{path}{line}: {type(error).__name__}: {reason}"
+        )
+    return _facts(tree)
+
+
+def kind_of(path: Path, facts: SourceFacts) -> str:
+    """Return `compiled` when the module at `path`, or one beside it that it imports, names EventStrategy."""
+    if facts.fault is not None:
+        return UNKNOWN
+    if facts.names_event_strategy:
+        return COMPILED
+    beside = (target for line in facts.imports for target in imported_files(path, line))
+    return COMPILED if any(read_source(target).names_event_strategy for target in beside) else PYTHON
+
+
+def imported_files(path: Path, line: ImportedModule) -> Iterator[Path]:
+    """Yield the files near `path` that one of its import lines can mean.
+
+    A relative import counts its dots; an absolute one is looked for in the folder of `path` and in the folder
+    above its outermost package.
+    """
+    if line.level:
+        starts: Sequence[Path] = [path.parents[min(line.level, len(path.parents)) - 1]]
+    else:
+        starts = [path.parent, package_top(path.parent)]
+    for start in starts:
+        target = start.joinpath(*line.module.split(".")) if line.module else start
+        for candidate in (target, *(target / name for name in line.names)):
+            for file in (candidate.with_name(candidate.name + ".py"), candidate / "__init__.py"):
+                if file.is_file() and file != path:
+                    yield file
+
+
+def package_top(folder: Path) -> Path:
+    """Return the first folder from `folder` upwards that is not a package."""
+    while (folder / "__init__.py").is_file() and folder.parent != folder:
+        folder = folder.parent
+    return folder
+
+
+def choose_factory(name: str, defined: Sequence[str], imported: Sequence[str] = ()) -> str | None:
+    """Return the factory for strategy `name`, or None when none fits or more than one could.
+
+    >>> choose_factory("v1_baseline", ["create_v1_handler"])
+    'create_v1_handler'
+    """
+    known = [*defined, *imported]
+    for wanted in (f"create_{name}_handler", "create_handler"):
+        if wanted in known:
+            return wanted
+    for found in (defined, known):
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def no_factory_fault(place: str, name: str, found: Sequence[str]) -> str:
+    """Return the line that says which factories were looked for in `place`, and which it has."""
+    wanted = f"looked for create_{name}_handler, then create_handler, then a single create_*_handler"
+    return f"{place}: no factory for strategy '{name}': {wanted}; found {', '.join(found) or 'none'}"
+
+
+def strategy_name(factory: str) -> str | None:
+    """Return the name inside `create_<name>_handler`; None for `create_handler`."""
+    return factory.removeprefix("create_").removesuffix("_handler") if factory != "create_handler" else None
+
+
+def _facts(tree: ast.Module) -> SourceFacts:
+    defined: list[str] = []
+    imported: list[str] = []
+    docs: list[str] = []
+    for node in _top_level(tree.body):
+        names, docstring = _bound_names(node)
+        factories = [name for name in names if _FACTORY.fullmatch(name)]
+        (imported if isinstance(node, ast.Import | ast.ImportFrom) else defined).extend(factories)
+        if factories and docstring:
+            docs.append(docstring)
+    imports = tuple(_imports(tree))
+    doc = (ast.get_docstring(tree) or (docs[0] if docs else "")).strip()
+    return SourceFacts(
+        description=doc.splitlines()[0].strip() if doc else "",
+        defined=tuple(dict.fromkeys(defined)),
+        imported=tuple(name for name in dict.fromkeys(imported) if name not in defined),
+        star_import=any("*" in line.names for line in imports),
+        names_event_strategy=_names_event_strategy(tree),
+        imports=imports,
+    )
+
+
+def _top_level(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    for node in body:
+        yield node
+        for part in ("body", "orelse", "finalbody"):
+            if isinstance(node, ast.If | ast.Try | ast.With):
+                yield from _top_level(getattr(node, part, []))
+        if isinstance(node, ast.Try):
+            for handler in node.handlers:
+                yield from _top_level(handler.body)
+
+
+def _bound_names(node: ast.stmt) -> tuple[list[str], str | None]:
+    match node:
+        case ast.FunctionDef(name=name):
+            return [name], ast.get_docstring(node)
+        case ast.ClassDef(name=name):
+            return [name], ast.get_docstring(node)
+        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+            return [alias.asname or alias.name for alias in aliases], None
+        case ast.Assign(targets=targets):
+            return [target.id for target in targets if isinstance(target, ast.Name)], None
+        case ast.AnnAssign(target=ast.Name(id=name), value=value) if value is not None:
+            return [name], None
+        case _:
+            return [], None
+
+
+def _imports(tree: ast.Module) -> Iterator[ImportedModule]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield ImportedModule(node.level, node.module or "", tuple(alias.name for alias in node.names))
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield ImportedModule(0, alias.name, ())
+
+
+def _names_event_strategy(tree: ast.Module) -> bool:
+    wanted = "EventStrategy"
+    return any(
+        (isinstance(node, ast.Name) and node.id == wanted)
+        or (isinstance(node, ast.Attribute) and node.attr == wanted)
+        or (isinstance(node, ast.alias) and node.name == wanted)
+        for node in ast.walk(tree)
+    )

@@ -1,0 +1,213 @@
+"""A strategy's parameters as a NamedTuple class: what they are, and whether what a user wrote fits them."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import annotated_types
+
+from dbatch.errors import ConfigError
+
+REQUIRED = "required"
+_MAX_SAME_FAULTS = 3
+
+
+@dataclass(frozen=True)
+class ParameterInfo:
+    """One parameter for people to read: `type` with its limits, `default` REQUIRED when there is none."""
+
+    name: str
+    type: str
+    unit: str
+    default: object
+    description: str
+
+
+def describe(parameters_cls: type) -> list[ParameterInfo]:
+    """Return the parameters in the order of their fields; the first two texts are unit and description."""
+    defaults = parameters_cls._field_defaults  # type: ignore[attr-defined]
+    infos = []
+    for name, annotation in _annotations(parameters_cls).items():
+        texts = [text for text in _metadata(annotation) if isinstance(text, str)]
+        unit, description = [*texts, "", ""][:2]
+        infos.append(
+            ParameterInfo(name, type_text(annotation), unit, defaults.get(name, REQUIRED), description)
+        )
+    return infos
+
+
+def validate(parameters_cls: type, sections: Mapping[str, Mapping[str, Any]], source: str) -> dict[str, Any]:
+    """Return one instance of `parameters_cls` for each section, under the same names.
+
+    Types are strict: a bool is no number, a whole float is an int, an int is a float, NaN and infinity are
+    refused. Raises one ConfigError with the faults of all sections, each with its path.
+    """
+    instances = {}
+    faults: list[tuple[str, str, str]] = []
+    for section, values in sections.items():
+        accepted, found = _validated(parameters_cls, values)
+        faults.extend((section, name, problem) for name, problem in found)
+        if not found:
+            instances[section] = parameters_cls(**accepted)
+    if faults:
+        raise ConfigError(source, _grouped(faults))
+    return instances
+
+
+def type_text(annotation: Any) -> str:
+    """Return a type as people write it, with its limits: `int >= 0`, `float > 0 or none`."""
+    if get_origin(annotation) is Annotated:
+        inner, *metadata = get_args(annotation)
+        limits = " and".join(text for limit in metadata for text in _limit_texts(limit))
+        text = type_text(inner)
+        return text.removesuffix(" or none") + limits + (" or none" if text.endswith(" or none") else "")
+    if get_origin(annotation) in (Union, types.UnionType):
+        members = sorted(get_args(annotation), key=lambda member: member is type(None))
+        return " or ".join(type_text(member) for member in members)
+    if get_origin(annotation) is Literal:
+        return " or ".join(repr(value) for value in get_args(annotation))
+    if annotation in (None, type(None)):
+        return "none"
+    if annotation is str:
+        return "text"
+    return (
+        annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
+    )
+
+
+def _validated(
+    parameters_cls: type, values: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    from pydantic import ValidationError
+
+    adapters = _adapters(parameters_cls)
+    accepted: dict[str, Any] = {}
+    faults = []
+    for name, value in values.items():
+        if name not in adapters:
+            faults.append((str(name), _unknown(str(name), list(adapters))))
+            continue
+        try:
+            accepted[name] = adapters[name].validate_python(value)
+        except ValidationError as error:
+            wanted = type_text(_annotations(parameters_cls)[name])
+            faults.append((name, f"must be {wanted}, is {_shown(value)}{_inside(error.errors()[0]['loc'])}"))
+    optional = parameters_cls._field_defaults  # type: ignore[attr-defined]
+    faults.extend((name, "is required") for name in adapters if name not in values and name not in optional)
+    return accepted, faults
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return (
+        f"unknown parameter; did you mean '{close[0]}'?"
+        if close
+        else f"unknown parameter; known: {', '.join(known)}"
+    )
+
+
+def _grouped(faults: Sequence[tuple[str, str, str]]) -> list[str]:
+    """Return one line a fault; one that many sections share, as from a default section, is said once."""
+    sections: dict[tuple[str, str], list[str]] = {}
+    for section, name, problem in faults:
+        sections.setdefault((name, problem), []).append(section)
+    lines = []
+    for (name, problem), having in sections.items():
+        if len(having) > _MAX_SAME_FAULTS:
+            lines.append(f"{having[0]}.{name}: {problem} (and {len(having) - 1} more securities)")
+        else:
+            lines.extend(f"{section}.{name}: {problem}" for section in having)
+    return lines
+
+
+@lru_cache(maxsize=64)
+def _adapters(parameters_cls: type) -> dict[str, Any]:
+    from pydantic import ConfigDict, TypeAdapter
+
+    config = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
+    return {
+        name: TypeAdapter(_lenient(annotation), config=config)
+        for name, annotation in _annotations(parameters_cls).items()
+    }
+
+
+@lru_cache(maxsize=64)
+def _annotations(parameters_cls: type) -> dict[str, Any]:
+    hints = get_type_hints(parameters_cls, include_extras=True)
+    return {name: hints[name] for name in parameters_cls._fields}  # type: ignore[attr-defined]
+
+
+def _lenient(annotation: Any) -> Any:
+    """Return the annotation so that whole floats are ints, and lists are tuples."""
+    from pydantic import BeforeValidator
+
+    if annotation is int:
+        return Annotated[int, BeforeValidator(_as_int)]
+    if annotation is float:
+        return Annotated[float, BeforeValidator(_as_float)]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        limits = tuple(limit for limit in arguments[1:] if not isinstance(limit, str))
+        inner = _lenient(arguments[0])
+        return Annotated[(inner, *limits)] if limits else inner
+    if origin in (Union, types.UnionType):
+        return Union[tuple(_lenient(member) for member in arguments)]  # noqa: UP007 - built at run time
+    if origin is tuple:
+        members = tuple(member if member is ... else _lenient(member) for member in arguments)
+        return Annotated[tuple[members], BeforeValidator(_as_tuple)]  # type: ignore[valid-type]
+    if origin is list:
+        return list[_lenient(arguments[0])]  # type: ignore[misc]
+    return annotation
+
+
+def _as_int(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(value) if isinstance(value, numbers.Integral) else value
+
+
+def _as_float(value: Any) -> Any:
+    return value if isinstance(value, bool) or not isinstance(value, numbers.Real) else float(value)
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _metadata(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+
+
+def _limit_texts(limit: Any) -> list[str]:
+    """Return what a limit says, one text for each of its bounds; nothing for other metadata."""
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    if not isinstance(limit, annotated_types.BaseMetadata | annotated_types.GroupedMetadata):
+        return []
+    bounds = [(sign, getattr(limit, name, None)) for name, sign in signs.items()]
+    return [f" {sign} {bound}" for sign, bound in bounds if bound is not None]
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    text = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
+    finite = not isinstance(value, float) or math.isfinite(value)
+    return (
+        text
+        if isinstance(value, int | float) and finite and not isinstance(value, bool)
+        else f"{text} ({type(value).__name__})"
+    )
+
+
+def _inside(location: tuple[int | str, ...]) -> str:
+    place = [str(part) for part in location if isinstance(part, int)]
+    return f" at [{']['.join(place)}]" if place else ""
