@@ -17,9 +17,9 @@ class Parameters(NamedTuple):
     quote_size_ask: Annotated[int | None, Ge(0), "shares", "size of an ask, in place of quote_size"] = None
     refill_interval_sec: Annotated[float, Ge(0), "seconds", "wait before a side is quoted in full again"] = 60
     max_position: Annotated[int, Ge(0), "shares", "largest position, long or short"] = 2_000_000
-    max_notional: Annotated[float | None, Gt(0), "currency", "largest position by value (v1_baseline only)"] = (
-        None
-    )
+    max_notional: Annotated[
+        float | None, Gt(0), "currency", "largest position by value (v1_baseline only)"
+    ] = None
     min_local_currency_before_quote: Annotated[
         float, Ge(0), "currency", "displayed value a level must have before we join it"
     ] = 25_000
@@ -33,13 +33,15 @@ class StopLossParameters(NamedTuple):
     quote_size_ask: Annotated[int | None, Ge(0), "shares", "size of an ask, in place of quote_size"] = None
     refill_interval_sec: Annotated[float, Ge(0), "seconds", "wait before a side is quoted in full again"] = 60
     max_position: Annotated[int, Ge(0), "shares", "largest position, long or short"] = 2_000_000
-    max_notional: Annotated[float | None, Gt(0), "currency", "largest position by value (v1_baseline only)"] = (
-        None
-    )
+    max_notional: Annotated[
+        float | None, Gt(0), "currency", "largest position by value (v1_baseline only)"
+    ] = None
     min_local_currency_before_quote: Annotated[
         float, Ge(0), "currency", "displayed value a level must have before we join it"
     ] = 25_000
-    stop_loss_threshold_pct: Annotated[float, Ge(0), "per cent", "loss of the cost basis that stops us out"] = 2.0
+    stop_loss_threshold_pct: Annotated[
+        float, Ge(0), "per cent", "loss of the cost basis that stops us out"
+    ] = 2.0
 
 
 class Limits(NamedTuple):

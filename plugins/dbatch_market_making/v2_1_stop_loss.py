@@ -53,7 +53,7 @@ def start(params: Params) -> State:
 
 @njit(inline="always")
 def cost_after(cost: float, before: int, fill: Fill) -> float:
-    """Return the cost basis after `fill`, for `before` shares held: added to, scaled down in proportion, or begun anew."""
+    """Return the cost basis after `fill`, for `before` shares held: added to, scaled down, or begun anew."""
     after = fill.position
     if fill.quantity == 0:
         return cost
@@ -78,9 +78,10 @@ def loss_pct(position: Position, cost: float, price: float) -> float:
 @njit(inline="always")
 def trigger(stop: Stop, book: Book, position: Position, stop_loss_pct: float) -> Stop:
     """Return `stop`, pending for the whole position when its loss at the mid is beyond the threshold."""
-    if stop.pending == 0 and position.shares != 0 and is_quoted(book.bid) and is_quoted(book.ask):
-        if loss_pct(position, stop.cost, mid_price(book)) < -stop_loss_pct:
-            return Stop(stop.cost, -position.shares)
+    if stop.pending != 0 or position.shares == 0 or not is_quoted(book.bid) or not is_quoted(book.ask):
+        return stop
+    if loss_pct(position, stop.cost, mid_price(book)) < -stop_loss_pct:
+        return Stop(stop.cost, -position.shares)
     return stop
 
 

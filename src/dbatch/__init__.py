@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     from dbatch.batch import RunOutcome, RunRequest, run, simulate
     from dbatch.data.frame import read_ticks
     from dbatch.errors import DbatchError
+    from dbatch.plugins.hookspecs import hookimpl
 
 __version__ = "0.1.0"
 
-__all__ = ["DbatchError", "RunOutcome", "RunRequest", "read_ticks", "run", "simulate"]
+__all__ = ["DbatchError", "RunOutcome", "RunRequest", "hookimpl", "read_ticks", "run", "simulate"]
 
 _HOMES = {
     "DbatchError": "dbatch.errors",
     "RunOutcome": "dbatch.batch",
     "RunRequest": "dbatch.batch",
+    "hookimpl": "dbatch.plugins.hookspecs",
     "read_ticks": "dbatch.data.frame",
     "run": "dbatch.batch",
     "simulate": "dbatch.batch",

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ from dbatch.config.files import load_mapping
 from dbatch.config.sections import ParameterSections, expand
 from dbatch.data.market import Market, open_market
 from dbatch.data.names import file_slug
-from dbatch.data.read import DEFAULT_CHUNK_ROWS
+from dbatch.data.read import DEFAULT_CHUNK_ROWS, size_hint
 from dbatch.data.sample import sample_path
 from dbatch.engine.execute import Execution, execute
 from dbatch.engine.observe import Observer, Silent
 from dbatch.engine.plan import Request, code_hash, make_jobs
-from dbatch.errors import ConfigError, UsageError
+from dbatch.errors import Interrupted, UsageError
 from dbatch.model import Job, Receipt, RunContext, StrategyRef, Window
 from dbatch.plugins.discovery import resolve, search_paths
 from dbatch.plugins.loading import declared_parameters, make_handler
@@ -45,8 +45,8 @@ class RunRequest:
     strategy_paths: Sequence[str] = ()
     output_dir: str | None = None
     chunk_rows: int = DEFAULT_CHUNK_ROWS
-    window: Window = Window()
-    execution: Execution = Execution()
+    window: Window = field(default_factory=Window)
+    execution: Execution = field(default_factory=Execution)
     fail_fast: bool = False
     rerun: bool = False
 
@@ -84,14 +84,6 @@ class RunOutcome:
         return dict(Counter(receipt.status for receipt in self.receipts))
 
 
-class Interrupted(BaseException):  # noqa: N818 - a signal, not an error
-    """A signal asked the run to stop; `number` is the signal's."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
 def make_plan(request: RunRequest) -> Plan:
     """Return the plan of `request`; no event is read and nothing is written.
 
@@ -108,9 +100,7 @@ def make_plan(request: RunRequest) -> Plan:
     code = code_hash(resolved.ref, handler)
     names = {security.name: sections.name_in_config(security.name) for security in market.securities}
     jobs = make_jobs(market.securities, code, request.window, names, parameters)
-    asked = Request(
-        resolved.ref.name, code, request.window, {job.security.name: job.key for job in jobs}
-    )
+    asked = Request(resolved.ref.name, code, request.window, {job.security.name: job.key for job in jobs})
     output_dir = Path(request.output_dir or Path("output", resolved.ref.name))
     compiled = isinstance(handler, EventStrategy)
     return Plan(resolved.ref, compiled, market, sections, tuple(jobs), asked, output_dir, tuple(notes))
@@ -144,14 +134,15 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
     storage_fault: str | None = None
     stopped = "not run: the run was stopped before it"
     try:
-        for receipt in _receipts(plan, request, todo, len(done), observer) if todo else ():
-            journal.commit(receipt)
-            receipts[receipt.key] = receipt
-            observer.finished(receipt)
-            plugins.job_finished(receipt.security, receipt.status, dataclasses.asdict(receipt))
-            if request.fail_fast and receipt.status != "success":
-                stopped = f"not run: --fail-fast, {receipt.security} failed"
-                break
+        with contextlib.closing(_receipts(plan, request, todo, len(done), observer)) as arriving:
+            for receipt in arriving:
+                journal.commit(receipt)
+                receipts[receipt.key] = receipt
+                observer.finished(receipt)
+                plugins.job_finished(receipt.security, receipt.status, dataclasses.asdict(receipt))
+                if request.fail_fast and receipt.status != "success":
+                    stopped = f"not run: --fail-fast, {receipt.security} failed"
+                    break
     except KeyboardInterrupt:
         interrupted = 2
     except Interrupted as signal:
@@ -163,7 +154,9 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
     ordered = _ordered(plan, receipts, stopped)
     outcome = RunOutcome(plan.output_dir, ordered, len(receipts) - len(done), interrupted, storage_fault)
     try:
-        journal.finish(ordered, {job.security.name: file_slug(job.security.name) for job in plan.jobs}, outcome)
+        journal.finish(
+            ordered, {job.security.name: file_slug(job.security.name) for job in plan.jobs}, outcome
+        )
     except StorageError as error:
         outcome = dataclasses.replace(outcome, storage_fault=storage_fault or str(error))
     plugins.run_finished(str(plan.output_dir), outcome.counts)
@@ -172,7 +165,9 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
 
 def _receipts(
     plan: Plan, request: RunRequest, todo: Sequence[Job], done: int, observer: Observer
-) -> Iterator[Receipt]:
+) -> Generator[Receipt, None, None]:
+    if not todo:
+        return
     context = RunContext(
         run_id=f"{time.time_ns():x}",
         strategy=plan.ref,
@@ -181,15 +176,13 @@ def _receipts(
         chunk_rows=request.chunk_rows,
         output_dir=str(plan.output_dir.absolute()),
     )
-    receipts = execute(
+    yield from execute(
         request.execution,
         context,
-        todo,
+        sorted(todo, key=lambda job: -size_hint(job.security.source)),  # the longest first, none left for the end
         compiled=plan.compiled,
         on_start=lambda slots, link: observer.started(plan.ref.name, len(plan.jobs), done, slots, link),
     )
-    with contextlib.closing(receipts):  # type: ignore[type-var]
-        yield from receipts
 
 
 def _ordered(plan: Plan, receipts: Mapping[str, Receipt], stopped: str) -> tuple[Receipt, ...]:
@@ -272,7 +265,9 @@ def simulate(
     resolved = resolve(strategy, search_paths(paths))
     securities = [name for name in dict.fromkeys(ticks.divisions) if name is not None]
     if not securities:
-        raise UsageError("simulate needs ticks with known divisions, one security a partition: see read_ticks")
+        raise UsageError(
+            "simulate needs ticks with known divisions, one security a partition: see read_ticks"
+        )
     mapping = load_mapping(config) if isinstance(config, str) else dict(config or {})
     sections = expand(mapping, overrides or {}, securities, config if isinstance(config, str) else "config")
     handler = make_handler(resolved.ref, sections.mapping)
@@ -282,4 +277,4 @@ def simulate(
     return simulate_partitions(ticks, resolved.ref, sections)
 
 
-__all__ = ["ConfigError", "Plan", "RunOutcome", "RunRequest", "make_plan", "run", "simulate"]
+__all__ = ["Plan", "RunOutcome", "RunRequest", "make_plan", "run", "simulate"]

@@ -1,15 +1,15 @@
 """The errors a user can meet, one line each; anything else is a bug and keeps its traceback.
 
-    DbatchError
-    |- UsageError            what was asked cannot be done: exit code 2
-    |  |- ConfigError        faults in a configuration, all of them at once, each with its path
-    |  |- StrategyError      a strategy is unknown, ambiguous or cannot be loaded
-    |  |- DataNotFoundError  the data that was named is not there, or holds no security
-    |  `- OutputError        the output folder cannot be used
-    |- DataError             one security's data cannot be used: a named failure of that security
-    |  |- SchemaError        columns or types are not those of events
-    |  `- WorkbookError      a workbook cannot be read
-    `- HandlerError          a strategy's handler broke its contract
+DbatchError
+|- UsageError            what was asked cannot be done: exit code 2
+|  |- ConfigError        faults in a configuration, all of them at once, each with its path
+|  |- StrategyError      a strategy is unknown, ambiguous or cannot be loaded
+|  |- DataNotFoundError  the data that was named is not there, or holds no security
+|  `- OutputError        the output folder cannot be used
+|- DataError             one security's data cannot be used: a named failure of that security
+|  |- SchemaError        columns or types are not those of events
+|  `- WorkbookError      a workbook cannot be read
+`- HandlerError          a strategy's handler broke its contract
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class ConfigError(UsageError):
     def __str__(self) -> str:
         if len(self.faults) == 1:
             return f"{self.source}: {self.faults[0]}"
-        return "\n".join([f"{self.source}: {len(self.faults)} faults", *(f"  {fault}" for fault in self.faults)])
+        return "\n".join(
+            [f"{self.source}: {len(self.faults)} faults", *(f"  {fault}" for fault in self.faults)]
+        )
 
 
 class StrategyError(UsageError):
@@ -65,3 +67,11 @@ class WorkbookError(DataError):
 
 class HandlerError(DbatchError):
     """A strategy's handler broke its contract."""
+
+
+class Interrupted(BaseException):
+    """A signal asked the process to stop; `number` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number

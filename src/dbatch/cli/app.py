@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from dbatch import __version__
-from dbatch.errors import DataError, DbatchError, UsageError
+from dbatch.errors import DataError, DbatchError, Interrupted, UsageError
 
 _COMMANDS = {
     "run": ("dbatch.cli.run", "Run a strategy over every security, in parallel, and keep the results."),
@@ -91,6 +91,9 @@ def run_app() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except Interrupted as stop:
+        print("interrupted", file=sys.stderr)
+        sys.exit(128 + stop.number)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

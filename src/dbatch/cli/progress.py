@@ -31,7 +31,12 @@ def observer_for(progress: Progress) -> Any:
     """Return the observer that shows `progress` on stderr."""
     if progress is Progress.auto:
         progress = Progress.rich if sys.stderr.isatty() else Progress.plain
-    kinds = {Progress.rich: RichLine, Progress.plain: PlainLines, Progress.json: JsonLines, Progress.none: Notes}
+    kinds = {
+        Progress.rich: RichLine,
+        Progress.plain: PlainLines,
+        Progress.json: JsonLines,
+        Progress.none: Notes,
+    }
     return kinds[progress]()
 
 

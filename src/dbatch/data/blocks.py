@@ -31,7 +31,7 @@ class EventBlock(NamedTuple):
     prices: np.ndarray
     volumes: np.ndarray
 
-    def __len__(self) -> int:  # type: ignore[override]
+    def __len__(self) -> int:
         return len(self.timestamps)
 
     def rows(self, keep: slice | np.ndarray) -> EventBlock:
@@ -83,7 +83,9 @@ def _one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def _refuse(column: str, found: pa.DataType, wanted: str, where: str) -> SchemaError:
-    return SchemaError(f"{where}: column {column!r} is {found}, must be {wanted}; 'dbatch convert-excel' writes it so")
+    return SchemaError(
+        f"{where}: column {column!r} is {found}, must be {wanted}; 'dbatch convert-excel' writes it so"
+    )
 
 
 def _timestamps(array: pa.Array, where: str) -> np.ndarray:
@@ -106,11 +108,14 @@ def _kinds(array: pa.Array, where: str) -> np.ndarray:
             raise _refuse("type", array.type, "text (bid, ask or trade)", where)
         array = array.dictionary_encode()
     names = [str(value).strip().lower() for value in array.dictionary.to_pylist()]
-    codes = np.array([EVENT_TYPES.index(name) if name in EVENT_TYPES else OTHER for name in names] + [OTHER], np.int8)
+    codes = np.array(
+        [EVENT_TYPES.index(name) if name in EVENT_TYPES else OTHER for name in names] + [OTHER], np.int8
+    )
     indices = array.indices
     if indices.null_count:
-        indices = indices.fill_null(len(names)) if len(names) < 127 else indices.cast(pa.int32()).fill_null(len(names))
-    return codes[indices.to_numpy(zero_copy_only=False)]
+        indices = indices.cast(pa.int32()).fill_null(len(names))
+    kinds: np.ndarray = codes[indices.to_numpy(zero_copy_only=False)]
+    return kinds
 
 
 def _prices(array: pa.Array, where: str) -> np.ndarray:
@@ -125,8 +130,8 @@ def _prices(array: pa.Array, where: str) -> np.ndarray:
 def _volumes(array: pa.Array, where: str) -> np.ndarray:
     kind = array.type
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        values = np.nan_to_num(array.cast(pa.float64()).to_numpy(zero_copy_only=False), nan=0.0)
-        return values.astype(np.int64)
+        values = _numbers(array.cast(pa.float64()), 0.0)
+        return np.where(np.isfinite(values), values, 0.0).astype(np.int64)
     if not pa.types.is_integer(kind):
         raise _refuse("volume", kind, "int64", where)
     return _numbers(array if kind == pa.int64() else array.cast(pa.int64()), 0)
@@ -135,4 +140,5 @@ def _volumes(array: pa.Array, where: str) -> np.ndarray:
 def _numbers(array: pa.Array, missing: float) -> np.ndarray:
     if array.null_count:
         array = array.fill_null(missing)
-    return array.to_numpy(zero_copy_only=False)
+    numbers: np.ndarray = array.to_numpy(zero_copy_only=False)
+    return numbers

@@ -82,4 +82,4 @@ def block_of_frame(frame: pd.DataFrame) -> EventBlock:
     )
 
 
-assert NOT_A_TIME == pd.NaT.value, "a missing time is NaT in both forms"
+assert pd.NaT.value == NOT_A_TIME, "a missing time is NaT in both forms"

@@ -76,7 +76,9 @@ def _parquet(files: Sequence[str], is_folder: bool, header_row: int | None) -> I
             for name in parquet_securities(file) or ():
                 held[name].append(file)
         if held:
-            return [Security(name, name, Source("parquet", tuple(at), only=name)) for name, at in held.items()]
+            return [
+                Security(name, name, Source("parquet", tuple(at), only=name)) for name, at in held.items()
+            ]
     found = []
     for file in files:
         stem = _stem(file)
@@ -140,5 +142,3 @@ def _stem(file: str) -> str:
 def _listed(market: Market) -> str:
     names = [security.name for security in market.securities]
     return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-
-

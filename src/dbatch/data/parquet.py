@@ -12,14 +12,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dbatch.data.blocks import EventBlock, block_of
-from dbatch.data.headers import SECURITY_NAMES, event_columns
 from dbatch.data.files import is_local, open_file
-from dbatch.errors import DataError, SchemaError
+from dbatch.data.headers import SECURITY_NAMES, event_columns
+from dbatch.errors import DataError
 
 
 def read_parquet(path: str, rows: int, only: str | None = None) -> Iterator[EventBlock]:
-    """Yield the events of one file in file order, at most `rows` a block; `only` keeps one value of its security column.
+    """Yield the events of one file in file order, at most `rows` a block.
 
+    `only` keeps the rows with that value in the file's security column.
     Row group by row group, so that a file larger than memory streams. Raises DataError, naming the file, when
     it is not readable Parquet or its pages fail their checksums, SchemaError for columns that are not events'.
     """
@@ -55,7 +56,9 @@ def parquet_securities(path: str) -> list[str] | None:
             return None
         found: set[str] = set()
         for batch in file.iter_batches(columns=[column]):
-            found.update(str(value) for value in pc.unique(batch.column(column)).to_pylist() if value is not None)
+            found.update(
+                str(value) for value in pc.unique(batch.column(column)).to_pylist() if value is not None
+            )
         return sorted(found)
 
 
@@ -65,7 +68,9 @@ def _opened(path: str) -> Iterator[pq.ParquetFile]:
     try:
         with open_file(path) as source:
             probe = pq.ParquetFile(source, **options)
-            text = [name for name in probe.schema_arrow.names if _is_text(probe.schema_arrow.field(name).type)]
+            text = [
+                name for name in probe.schema_arrow.names if _is_text(probe.schema_arrow.field(name).type)
+            ]
             target = path if is_local(path) else source
             with pq.ParquetFile(target, read_dictionary=text, metadata=probe.metadata, **options) as file:
                 yield file
@@ -96,6 +101,3 @@ def _row_groups(file: pq.ParquetFile, column: str | None, only: str | None) -> l
         if statistics is None or not statistics.has_min_max or statistics.min <= only <= statistics.max:
             kept.append(group)
     return kept
-
-
-__all__ = ["SchemaError", "parquet_label", "parquet_securities", "read_parquet"]

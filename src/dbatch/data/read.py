@@ -43,6 +43,11 @@ def fingerprint(source: Source) -> str:
     return digest.hexdigest()
 
 
+def size_hint(source: Source) -> int:
+    """Return about how much there is to read of `source`, in bytes; 0 where that would take a look elsewhere."""
+    return sum(os.path.getsize(path) for path in source.paths if os.path.exists(path))
+
+
 def converted(security: Security) -> Path:
     """Return the Parquet file made from a workbook's sheets, from the cache while the workbook is unchanged."""
     from dbatch.data.excel import SheetGroup, convert_security
@@ -75,4 +80,4 @@ def _read_csv(path: str, rows: int, only: str | None) -> Iterator[EventBlock]:
 
 def _content_hash(path: str) -> str:
     with open_file(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # fsspec's files have readinto

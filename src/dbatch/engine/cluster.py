@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any, Literal
 
 from dbatch.errors import UsageError
@@ -36,8 +38,7 @@ def open_client(kind: Kind, workers: int, *, address: str | None, dashboard: boo
             yield client
         return
     listen = f"{_LOOPBACK}:{_dashboard_port() if dashboard else 0}"
-    settings = {"distributed.worker.daemon": False, "distributed.comm.timeouts.connect": "30s"}
-    with dask.config.set(settings):
+    with dask.config.set({"distributed.comm.timeouts.connect": "30s"}), _signals_kept_from_children():
         cluster = LocalCluster(
             n_workers=1 if kind == "threads" else workers,
             threads_per_worker=workers if kind == "threads" else 1,
@@ -49,8 +50,25 @@ def open_client(kind: Kind, workers: int, *, address: str | None, dashboard: boo
             memory_limit=0,
             silence_logs=logging.CRITICAL,
         )
-        with cluster, Client(cluster, set_as_default=False) as client:
-            yield client
+    with cluster, Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+@contextmanager
+def _signals_kept_from_children() -> Iterator[None]:
+    """Block Ctrl-C while threads and processes are started: they inherit the mask, so that only the driver hears it.
+
+    A Ctrl-C that comes meanwhile waits until the block ends.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it unblocks Ctrl-C in the thread that starts it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def dashboard_link(client: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from distributed.scheduler import KilledWorker
 from dbatch.cache import cache_dir
 from dbatch.engine.unit import run_unit
 from dbatch.model import Job, Receipt, RunContext
-from dbatch.plugins.shipping import ShippedStrategy, pack, unpack
+from dbatch.plugins.shipping import ShippedStrategy, localise, pack
 
 _WINDOW_PER_SLOT = 4
 
@@ -33,7 +34,7 @@ class RunOnWorker(WorkerPlugin):  # type: ignore[misc]
     def setup(self, worker: Any) -> None:
         self.stop = Flag()
         if self.shipped is not None:
-            strategy = unpack(self.shipped, cache_dir())
+            strategy = localise(self.shipped, cache_dir())
             self.context = RunContext(**{**self.context.__dict__, "strategy": strategy})
 
     def teardown(self, worker: Any) -> None:
@@ -47,7 +48,9 @@ def run_on_worker(plugin: str, job: Job) -> Receipt:
     return run_unit(run.context, job, stop=run.stop.is_set)
 
 
-def run_distributed(client: Client, context: RunContext, jobs: Sequence[Job], *, ship: bool) -> Iterator[Receipt]:
+def run_distributed(
+    client: Client, context: RunContext, jobs: Sequence[Job], *, ship: bool
+) -> Iterator[Receipt]:
     """Yield the receipts of `jobs` as they finish; a bounded number of tasks is under way at a time.
 
     Raises StorageError as soon as a worker cannot keep results. Leaving the loop early stops what is running.
@@ -72,7 +75,8 @@ def run_distributed(client: Client, context: RunContext, jobs: Sequence[Job], *,
             if job is not None:
                 running.add(submit(job))
     finally:
-        client.unregister_worker_plugin(plugin)
+        with contextlib.suppress(OSError):  # a scheduler that is gone keeps no plugin
+            client.unregister_worker_plugin(plugin)
 
 
 def _receipt_of(future: Any, job: Job) -> Receipt:

@@ -81,7 +81,16 @@ def _run_compiled(
         row = 0
         while row < len(block):
             row, written, marked, passed = kernel.replay(
-                row, *block, strategy.view == "priced", windows, *params, fresh, *state, clock, market_days, *out
+                row,
+                *block,
+                strategy.view == "priced",
+                windows,
+                *params,
+                fresh,
+                *state,
+                clock,
+                market_days,
+                *out,
             )
             fresh = False
             skipped += passed

@@ -145,7 +145,9 @@ def kernel_sources_hash(strategy: EventStrategy) -> str:
 def _signature(start: Any, on_event: Any, name: str) -> tuple[type, type, int]:
     for function in (start, on_event):
         if not hasattr(function, "py_func"):
-            raise StrategyError(f"strategy {name!r}: {function!r} must be compiled with @njit(inline='always')")
+            raise StrategyError(
+                f"strategy {name!r}: {function!r} must be compiled with @njit(inline='always')"
+            )
     try:
         hints = get_type_hints(on_event.py_func)
         params_type = next(iter(get_type_hints(start.py_func).values()))
@@ -273,7 +275,8 @@ def _publish(path: Path, text: str) -> None:
 
 def _import(module_name: str, path: Path) -> Callable[..., tuple[int, int, int, int]]:
     spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     spec.loader.exec_module(module)

@@ -36,7 +36,7 @@ def run_unit(context: RunContext, job: Job, *, stop: Callable[[], bool] = lambda
         part, sha256 = publish_part(context.output_dir, job.key, fill_table(result.fills), job.security.name)
     except (StorageError, InterruptedError):
         raise
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - filed under its security, with its traceback
         return _failure(job, error, time.perf_counter() - started)
     return Receipt(
         key=job.key,

@@ -66,7 +66,9 @@ def export_fills(output_dir: Path, parts: Iterator[tuple[str, pa.Table]]) -> Non
             named = pa.repeat(security, len(fills)).dictionary_encode()
             table = fills.replace_schema_metadata(None).add_column(0, "security", named)
             if writer is None:
-                writer = pq.ParquetWriter(temporary, table.schema, compression="zstd", write_page_checksum=True)
+                writer = pq.ParquetWriter(
+                    temporary, table.schema, compression="zstd", write_page_checksum=True
+                )
             writer.write_table(table)
         if writer is not None:
             writer.close()
@@ -94,7 +96,15 @@ def summary_row(receipt: Receipt) -> dict[str, Any]:
     names = SUMMARY_RESULT_COLUMNS + SUMMARY_MEASURE_COLUMNS
     row = {name: getattr(receipt, name) for name in names}
     if receipt.status != "success":
-        facts = ("trades", "realized_pnl", "position", "market_dates", "strategy_dates", "rows", "rows_skipped")
+        facts = (
+            "trades",
+            "realized_pnl",
+            "position",
+            "market_dates",
+            "strategy_dates",
+            "rows",
+            "rows_skipped",
+        )
         row.update(dict.fromkeys(facts))
     row["runtime_sec"] = round(receipt.runtime_sec, 6)
     row["peak_rss_mb"] = round(receipt.peak_rss_mb, 1)

@@ -39,7 +39,8 @@ class Ledger:
         try:
             with self._connection:
                 self._connection.execute(
-                    "insert or replace into receipts (key, security, status, receipt) values (?, ?, ?, ?)", values
+                    "insert or replace into receipts (key, security, status, receipt) values (?, ?, ?, ?)",
+                    values,
                 )
         except sqlite3.OperationalError as error:
             raise StorageError(f"{self._path}: {error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dbatch.sim.clock import SessionWindows
@@ -28,5 +28,5 @@ class EventStrategy:
     bind: Callable[[Any], Any]
     start: Callable[..., Any]
     on_event: Callable[..., Any]
-    session: SessionWindows = SessionWindows()
+    session: SessionWindows = field(default_factory=SessionWindows)
     view: View = "priced"

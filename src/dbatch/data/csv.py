@@ -1,0 +1,162 @@
+"""Events from CSV files, in blocks of bounded memory, by the same rules as those from Excel."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from dbatch.data.coerce import coerce_columns
+from dbatch.data.faults import Faults
+from dbatch.data.header import EXPECTED_COLUMNS, EventColumns, find_columns
+from dbatch.data.names import shown
+from dbatch.errors import DataNotFoundError, SchemaError
+
+_BLOCK_BYTES: Final = 4 << 20
+_HEADER_BYTES: Final = 1 << 16
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What precedes the rows: the number of columns, which of them are events', and where the rows start."""
+
+    width: int
+    columns: EventColumns
+    offset: int
+    line: int
+
+
+def csv_batches(path: str, *, security: str | None = None, faults: Faults | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the events of a CSV file as canonical batches, in file order.
+
+    The first line that is not blank is the header, with the column names of a workbook. If there is a column
+    named security, ticker or symbol and `security` is given, only its rows come (compared as stripped text in
+    upper case). Lines without any of the four cells are no events. What cannot be read is null and counted in
+    `faults`, by row: `ticks.csv:12` is line 12, less the blank lines between rows before it. Raises
+    `DataNotFoundError` for a missing file and `SchemaError` for one that is not such a CSV.
+    """
+    head = _read_head(path)
+    faults = faults if faults is not None else Faults()
+    line = head.line
+    for batch in _raw_batches(path, head):
+        wanted = _wanted_rows(batch, head, security)
+        numbers = line + wanted
+        line += batch.num_rows
+        if len(wanted) == 0:
+            continue
+        kept = batch if len(wanted) == batch.num_rows else batch.take(pa.array(wanted))
+        yield coerce_columns(kept.columns[:4], _place(Path(path).name, numbers.tolist()), faults)
+
+
+def csv_securities(path: str) -> list[str] | None:
+    """Return the securities of the file's security column, sorted; None where there is no such column.
+
+    They come as stripped text in upper case. Raises what `csv_batches` raises, and `SchemaError` for an event
+    that names no security, which would belong to none of them.
+    """
+    head = _read_head(path)
+    if head.columns.security is None:
+        return None
+    found: set[str] = set()
+    line = head.line
+    for batch in _raw_batches(path, head):
+        keys = _security_keys(batch)
+        nameless = np.flatnonzero(pc.equal(keys, "").to_numpy(zero_copy_only=False) & ~_blank_rows(batch))
+        if len(nameless):
+            raise SchemaError(f"{path}: row {line + int(nameless[0])} names no security; fill that column")
+        found.update(pc.unique(keys).to_pylist())
+        line += batch.num_rows
+    return sorted(found - {""})
+
+
+def _place(name: str, numbers: list[int]) -> Callable[[int, int], str]:
+    return lambda row, column: f"{name}:{numbers[row]}"
+
+
+def _read_head(path: str) -> _Head:
+    try:
+        with open(path, "rb") as file:
+            text, offset, line = _next_line(file, 0)
+            _, offset, line = _next_line(file, line) if text else ("", offset, line)
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"{path}: no such file") from error
+    except UnicodeDecodeError as error:
+        raise SchemaError(f"{path}: is not UTF-8 text; save it as 'CSV UTF-8'") from error
+    except OSError as error:
+        raise DataNotFoundError(f"{path}: cannot be read: {error.strerror}") from error
+    if not text:
+        raise SchemaError(f"{path}: is empty; a CSV of events has a header {EXPECTED_COLUMNS} and rows")
+    header = next(csv.reader([text]))
+    try:
+        columns = find_columns(header)
+    except SchemaError as error:
+        raise SchemaError(f"{path}: {error}") from error
+    if columns is None:
+        raise SchemaError(f"{path}: the header is '{shown(text)[:200]}'; it must have {EXPECTED_COLUMNS}")
+    return _Head(len(header), columns, offset, line)
+
+
+def _next_line(file: BinaryIO, line: int) -> tuple[str, int, int]:
+    """Return the next line that is not blank, where it starts and its number; at the end no text."""
+    while True:
+        offset = file.tell()
+        raw = file.readline(_HEADER_BYTES)
+        line += 1
+        text = raw.decode("utf-8-sig" if offset == 0 else "utf-8").strip()
+        if text or not raw:
+            return text, offset, line
+
+
+def _raw_batches(path: str, head: _Head) -> Iterator[pa.RecordBatch]:
+    """Yield the needed columns as text, first the four of events, then the security if there is one."""
+    if head.offset == os.path.getsize(path):
+        return
+    keys = [f"c{number}" for number in range(head.width)]
+    needed = [keys[position] for position in head.columns.positions]
+    if head.columns.security is not None:
+        needed.append(keys[head.columns.security])
+    try:
+        with open(path, "rb") as file:
+            file.seek(head.offset)
+            yield from pa_csv.open_csv(
+                file,
+                read_options=pa_csv.ReadOptions(column_names=keys, block_size=_BLOCK_BYTES),
+                convert_options=pa_csv.ConvertOptions(
+                    column_types=dict.fromkeys(needed, pa.string()), include_columns=needed
+                ),
+            )
+    except pa.ArrowInvalid as error:
+        text = str(error).splitlines()[0]
+        if "UTF8" in text:
+            text = "it is not UTF-8 text; save it as 'CSV UTF-8'"
+        raise SchemaError(f"{path}: is not a readable CSV: {text}") from error
+
+
+def _security_keys(batch: pa.RecordBatch) -> pa.Array:
+    return pc.utf8_upper(pc.utf8_trim_whitespace(batch.column(4)))
+
+
+def _wanted_rows(batch: pa.RecordBatch, head: _Head, security: str | None) -> np.ndarray[Any, Any]:
+    """Return the positions of the rows that are events of `security`."""
+    wanted = ~_blank_rows(batch)
+    if head.columns.security is not None and security is not None:
+        same = pc.equal(_security_keys(batch), security.strip().upper())
+        wanted &= same.to_numpy(zero_copy_only=False)
+    return np.flatnonzero(wanted)
+
+
+def _blank_rows(batch: pa.RecordBatch) -> np.ndarray[Any, Any]:
+    """Return for each row whether none of its four cells is filled, as spreadsheets leave them at the end."""
+    blank = np.ones(batch.num_rows, bool)
+    for column in batch.columns[:4]:
+        if blank.any():
+            blank &= pc.equal(pc.utf8_trim_whitespace(column), "").to_numpy(zero_copy_only=False)
+    return blank

@@ -1,0 +1,131 @@
+"""Securities in Excel workbooks: which there are, and their conversion in a guarded child process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from dbatch.data.excel.archive import check_part, check_spread, open_archive
+from dbatch.data.excel.groups import SheetGroup, group_sheets
+from dbatch.data.excel.guard import kill_children, run_guarded
+from dbatch.data.excel.head import first_rows, list_sheets
+from dbatch.data.report import QualityReport
+from dbatch.errors import OutputError, WorkbookError
+from dbatch.schema import EVENT_RULES_VERSION
+
+__all__ = [
+    "SheetGroup",
+    "check_security",
+    "convert_security",
+    "kill_children",
+    "list_securities",
+    "source_facts",
+]
+
+
+def list_securities(path: Path) -> list[SheetGroup]:
+    """Return the securities of a workbook in the order of its sheets, without reading any event.
+
+    Raises `DataNotFoundError` for a missing file, `WorkbookError` for one that is damaged, hostile or no
+    workbook, and `UsageError` where two sheets give one ticker.
+    """
+    path = Path(path)
+    with open_archive(path) as archive:
+        for part in archive.namelist():
+            if part.endswith((".xml", ".rels")):
+                check_part(path, archive, part)
+        listed = list_sheets(path, archive)
+        sheets = {sheet.name: sheet for sheet in listed}
+        if not sheets:
+            raise WorkbookError(f"{path}: has no worksheet")
+        for sheet in sheets.values():
+            check_spread(path, archive, sheet.part, sheet.name)
+
+        def title(name: str) -> str:
+            rows = first_rows(path, archive, sheets[name], 1)
+            return "|".join(rows[0].cells.values()).strip() if rows else ""
+
+        return group_sheets(path, [sheet.name for sheet in listed], title)
+
+
+def source_facts(
+    path: Path, group: SheetGroup, *, source_hash: str, header_row: int | None, sort: bool
+) -> dict[str, Any]:
+    """Return what a converted file says about its source: the same facts mean the same file."""
+    return {
+        "security": group.security,
+        "label": group.label,
+        "sheets": list(group.sheets),
+        "source": path.name,
+        "source_sha256": source_hash,
+        "rules_version": EVENT_RULES_VERSION,
+        "header_row": header_row,
+        "sort": sort,
+    }
+
+
+def convert_security(
+    path: Path,
+    group: SheetGroup,
+    target: Path,
+    *,
+    source_hash: str,
+    header_row: int | None = None,
+    sort: bool = False,
+) -> QualityReport:
+    """Return the report of one security, whose events are then in `target`, whole or not at all.
+
+    May be called from several threads at once; each call runs one child process. Raises `WorkbookError`, one
+    line, where the security cannot be read, and `OutputError` where `target` cannot be written.
+    """
+    facts = source_facts(path, group, source_hash=source_hash, header_row=header_row, sort=sort)
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        report = run_guarded(_job(path, group, header_row, target=str(part), sort=sort, facts=facts))
+        os.replace(part, target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+    return report
+
+
+def check_security(path: Path, group: SheetGroup, *, header_row: int | None = None) -> QualityReport:
+    """Return the report of one security without writing anything; it raises as `convert_security` does."""
+    return run_guarded(_job(path, group, header_row, target=None, sort=False, facts={}))
+
+
+def _job(
+    path: Path,
+    group: SheetGroup,
+    header_row: int | None,
+    *,
+    target: str | None,
+    sort: bool,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    return {
+        "path": str(path),
+        "security": group.security,
+        "label": group.label,
+        "sheets": group.sheets,
+        "header_row": header_row,
+        "target": target,
+        "sort": sort,
+        "facts": facts,
+    }
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # a folder cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,88 @@
+"""Reads one sheet's cells below its header: whole columns where all is regular, else row by row."""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import fastexcel
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dbatch.data.excel.layout import SheetLayout
+from dbatch.errors import WorkbookError
+
+Cells = tuple[object, object, object, object]
+
+_FIRST_DAY: Final = dt.datetime(1900, 1, 2)  # an Excel time of day without a date falls before
+_STRICT: Final = {"dtype_coercion": "strict", "schema_sample_rows": None}
+
+
+def read_columns(reader: Any, layout: SheetLayout) -> list[pa.Array] | None:
+    """Return the four columns as arrays, or None if any cell is empty or not of its column's kind.
+
+    All rows are looked at to find the kinds: by default fastexcel looks at the first 1,000 and makes later
+    cells of another kind null.
+    """
+    try:
+        sheet = reader.load_sheet(
+            layout.sheet.name, header_row=layout.header_row - 1, use_columns=sorted(layout.columns), **_STRICT
+        )
+        batch = sheet.to_arrow()
+    except (fastexcel.FastExcelError, pa.ArrowException):
+        return None
+    if batch.num_columns != len(layout.columns):
+        return None
+    order = sorted(layout.columns)
+    columns = [batch.column(order.index(column)) for column in layout.columns]
+    return columns if batch.num_rows and _are_regular(columns) else None
+
+
+def _are_regular(columns: Sequence[pa.Array]) -> bool:
+    timestamps, types, *numbers = columns
+    return (
+        not any(column.null_count for column in columns)
+        and bool(pa.types.is_timestamp(timestamps.type) and pa.types.is_string(types.type))
+        and all(pa.types.is_floating(column.type) or pa.types.is_integer(column.type) for column in numbers)
+        and bool(pc.min(timestamps).cast(pa.timestamp("ms")).as_py() >= _FIRST_DAY)
+    )
+
+
+def iter_calamine(path: str, layout: SheetLayout) -> Iterator[tuple[int, Cells]]:
+    """Yield the number of each row below the header, and its four cells, as python-calamine reads them."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        sheet = CalamineWorkbook.from_path(path).get_sheet_by_name(layout.sheet.name)
+        first_column = (sheet.start or (0, 0))[1]
+        columns = [column - first_column for column in layout.columns]
+        # iter_rows starts at row 1 of the sheet but at its first column with a cell
+        for number, row in enumerate(sheet.iter_rows(), start=1):
+            if number > layout.header_row:
+                yield number, _pick(row, columns)
+    except CalamineError as error:
+        raise WorkbookError(f"{path}: sheet '{layout.sheet.name}' cannot be read: {error}") from error
+
+
+def iter_openpyxl(path: str, layout: SheetLayout) -> Iterator[tuple[int, Cells]]:
+    """Yield the same from openpyxl, which is slow but holds one row at a time."""
+    import openpyxl
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # about default styles, never about a cell
+        workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    try:
+        sheet = workbook[layout.sheet.name]
+        sheet.reset_dimensions()
+        first = layout.header_row + 1
+        for number, row in enumerate(sheet.iter_rows(min_row=first, values_only=True), start=first):
+            yield number, _pick(row, layout.columns)
+    finally:
+        workbook.close()
+
+
+def _pick(row: Sequence[object], columns: Sequence[int]) -> Cells:
+    a, b, c, d = (row[column] if 0 <= column < len(row) else None for column in columns)
+    return a, b, c, d

@@ -1,0 +1,68 @@
+"""Writes events to one Parquet file: canonical schema, row groups of one size, page checksums."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dbatch.data.events import EVENT_ARROW_SCHEMA, ROW_GROUP_ROWS
+
+
+class EventWriter:
+    """Writes canonical batches in row groups of `ROW_GROUP_ROWS`; `facts` become the `dbatch` metadata."""
+
+    def __init__(self, path: Path, facts: Mapping[str, Any]) -> None:
+        self._path = path
+        schema = EVENT_ARROW_SCHEMA.with_metadata({"dbatch": json.dumps(facts, sort_keys=True)})
+        self._writer = pq.ParquetWriter(
+            path,
+            schema,
+            compression="lz4",
+            use_dictionary=["type"],
+            write_page_checksum=True,
+            version="2.6",
+        )
+        self._waiting: list[pa.RecordBatch] = []
+        self._rows = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Write the batch, holding back what does not fill a row group."""
+        self._waiting.append(batch)
+        self._rows += batch.num_rows
+        if self._rows >= ROW_GROUP_ROWS:
+            whole = self._rows // ROW_GROUP_ROWS * ROW_GROUP_ROWS
+            table = self._table()
+            self._write(table.slice(0, whole))
+            self._waiting = table.slice(whole).to_batches()
+            self._rows -= whole
+
+    def close(self, notes: Mapping[str, str]) -> None:
+        """Write the rest and `notes` (further metadata), and see that all is on the disk."""
+        if self._rows:
+            self._write(self._table())
+        self._writer.add_key_value_metadata(dict(notes))
+        self._writer.close()
+        with open(self._path, "rb+") as file:
+            os.fsync(file.fileno())
+
+    def _table(self) -> pa.Table:
+        return pa.Table.from_batches(self._waiting, EVENT_ARROW_SCHEMA)
+
+    def _write(self, table: pa.Table) -> None:
+        self._writer.write_table(table.replace_schema_metadata(self._writer.schema.metadata), ROW_GROUP_ROWS)
+
+
+def sorted_by_time(batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
+    """Return all rows as one batch, by time; equal times keep their order, rows without a time come last."""
+    table = pa.Table.from_batches(batches, EVENT_ARROW_SCHEMA).combine_chunks()
+    times = table.column(0).cast(pa.int64()).fill_null(np.iinfo("int64").max).to_numpy()
+    order = pa.array(np.argsort(times, kind="stable"))
+    ordered = table.take(order).combine_chunks().to_batches()
+    return ordered[0] if ordered else pa.RecordBatch.from_pylist([], EVENT_ARROW_SCHEMA)
