@@ -6,7 +6,7 @@ from numba import njit
 
 from dbatch.sim import Book, Level, Order, is_quoted
 from dbatch_market_making.parameters import Limits
-from dbatch_market_making.quoting import Quote
+from dbatch_market_making.quoting import Quote, is_waiting
 
 
 @njit(inline="always")
@@ -24,7 +24,7 @@ def follow(
     if not is_quoted(level):
         return quote
     order = quote.order
-    size = order.remaining if timestamp - quote.stamped < params.refill else full_size
+    size = order.remaining if is_waiting(quote, timestamp, params.refill) else full_size
     size = max(min(size, headroom), 0)
     if level.price * level.quantity >= params.threshold and size > 0:
         ahead = order.ahead if order.price == level.price else level.quantity

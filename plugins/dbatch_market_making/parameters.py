@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, NamedTuple
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 
 NO_LIMIT = float("inf")
+MOST_SHARES = 10**15
+CENTURY = 100 * 366 * 86_400
 
 
 class Parameters(NamedTuple):
     """Parameters of one security."""
 
-    quote_size: Annotated[int, Ge(0), "shares", "size of a quote on either side"] = 50_000
-    quote_size_bid: Annotated[int | None, Ge(0), "shares", "size of a bid, in place of quote_size"] = None
-    quote_size_ask: Annotated[int | None, Ge(0), "shares", "size of an ask, in place of quote_size"] = None
-    refill_interval_sec: Annotated[float, Ge(0), "seconds", "wait before a side is quoted in full again"] = 60
-    max_position: Annotated[int, Ge(0), "shares", "largest position, long or short"] = 2_000_000
+    quote_size: Annotated[int, Ge(0), Le(MOST_SHARES), "shares", "size of a quote on either side"] = 50_000
+    quote_size_bid: Annotated[int | None, Ge(0), Le(MOST_SHARES), "shares", "size of a bid, in place of quote_size"] = None
+    quote_size_ask: Annotated[int | None, Ge(0), Le(MOST_SHARES), "shares", "size of an ask, in place of quote_size"] = None
+    refill_interval_sec: Annotated[float, Ge(0), Le(CENTURY), "seconds", "wait before a side is quoted in full again"] = 60
+    max_position: Annotated[int, Ge(0), Le(MOST_SHARES), "shares", "largest position, long or short"] = 2_000_000
     max_notional: Annotated[
         float | None, Gt(0), "currency", "largest position by value (v1_baseline only)"
     ] = None
@@ -28,11 +30,11 @@ class Parameters(NamedTuple):
 class StopLossParameters(NamedTuple):
     """Parameters of one security, with a stop."""
 
-    quote_size: Annotated[int, Ge(0), "shares", "size of a quote on either side"] = 50_000
-    quote_size_bid: Annotated[int | None, Ge(0), "shares", "size of a bid, in place of quote_size"] = None
-    quote_size_ask: Annotated[int | None, Ge(0), "shares", "size of an ask, in place of quote_size"] = None
-    refill_interval_sec: Annotated[float, Ge(0), "seconds", "wait before a side is quoted in full again"] = 60
-    max_position: Annotated[int, Ge(0), "shares", "largest position, long or short"] = 2_000_000
+    quote_size: Annotated[int, Ge(0), Le(MOST_SHARES), "shares", "size of a quote on either side"] = 50_000
+    quote_size_bid: Annotated[int | None, Ge(0), Le(MOST_SHARES), "shares", "size of a bid, in place of quote_size"] = None
+    quote_size_ask: Annotated[int | None, Ge(0), Le(MOST_SHARES), "shares", "size of an ask, in place of quote_size"] = None
+    refill_interval_sec: Annotated[float, Ge(0), Le(CENTURY), "seconds", "wait before a side is quoted in full again"] = 60
+    max_position: Annotated[int, Ge(0), Le(MOST_SHARES), "shares", "largest position, long or short"] = 2_000_000
     max_notional: Annotated[
         float | None, Gt(0), "currency", "largest position by value (v1_baseline only)"
     ] = None

@@ -24,6 +24,12 @@ def no_quote() -> Quote:
 
 
 @njit(inline="always")
+def is_waiting(quote: Quote, timestamp: int, interval: int) -> bool:
+    """Return whether fewer than `interval` nanoseconds have passed since the side's stamp."""
+    return quote.stamped != NEVER and timestamp - quote.stamped < interval
+
+
+@njit(inline="always")
 def stamp(bid: Quote, ask: Quote, fill: Fill, timestamp: int) -> tuple[Quote, Quote]:
     """Return both sides, the one that `fill` belongs to stamped: every fill restarts its side's interval."""
     if fill.quantity > 0:

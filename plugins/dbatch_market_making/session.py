@@ -23,7 +23,7 @@ from dbatch.sim import (
 SESSION: Final = SessionWindows.of("10:00", "14:45", "14:55")
 OPEN: Final = 1
 CLOSING: Final = 3
-NEVER: Final = -(2**61)
+NEVER: Final = -(2**63)
 
 
 class Desk(NamedTuple):

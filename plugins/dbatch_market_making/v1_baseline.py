@@ -10,7 +10,7 @@ from numba import njit
 from dbatch.sim import TRADE, Book, Event, Fill, Level, Order, is_quoted, mid_price, no_fill
 from dbatch.strategies import EventStrategy
 from dbatch_market_making.parameters import NO_LIMIT, Limits, Parameters, limits
-from dbatch_market_making.quoting import Quote, fill_quotes, no_quote, stamp
+from dbatch_market_making.quoting import Quote, fill_quotes, is_waiting, no_quote, stamp
 from dbatch_market_making.session import SESSION, Desk, begin_event, new_desk, with_position
 
 
@@ -33,7 +33,9 @@ def position_limit(params: Limits, book: Book) -> int:
     """Return the largest position in shares: `max_position`, or fewer when `max_notional` at the mid allows fewer."""
     limit = params.max_position
     if params.max_notional < NO_LIMIT:
-        limit = min(limit, int(params.max_notional / mid_price(book)))
+        shares = params.max_notional / mid_price(book)
+        if shares < limit:
+            limit = int(shares)
     return limit
 
 
@@ -43,7 +45,7 @@ def refill(params: Limits, quote: Quote, level: Level, size: int, timestamp: int
 
     A level too thin to join withdraws the quote without restarting the interval: it is looked at again at once.
     """
-    if not is_quoted(level) or timestamp - quote.stamped < params.refill:
+    if not is_quoted(level) or is_waiting(quote, timestamp, params.refill):
         return quote
     if level.price * level.quantity >= params.threshold and size > 0:
         return Quote(Order(level.price, level.quantity, size, True), timestamp)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -323,14 +324,25 @@ def test_a_folder_in_use_by_another_process_is_refused_with_exit_code_5(
     assert str(os.getpid()) in refused.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
 def test_a_result_that_cannot_be_written_stops_the_run_and_leaves_no_torn_file(
-    dbatch: Dbatch, ticks: Path, tmp_path: Path
+    dbatch: Dbatch, ticks: Path, strategies: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "parts").write_text("in the way")
+    import resource
 
-    stopped = dbatch(*RUN)
+    frame = pd.read_parquet(ticks / "bbb.parquet")
+    pd.concat([frame] * 100).to_parquet(ticks / "bbb.parquet")
+    limit = 150_000
+
+    stopped = dbatch(
+        "run", "--strategy", "counting", "--strategy-path", strategies, "--data", "ticks",
+        "--output-dir", "out", "--serial",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )  # fmt: skip
 
     assert stopped.returncode == 4, stopped.stderr
-    assert "parts" in stopped.stderr
-    assert not list((tmp_path / "out").glob("*.tmp"))
+    assert "results could not be kept" in stopped.stderr
+    assert "go on with: dbatch run" in stopped.stderr
+    assert not list((tmp_path / "out").rglob("*.tmp"))
+    for part in (tmp_path / "out" / "parts").rglob("*.parquet"):
+        pd.read_parquet(part)

@@ -40,20 +40,16 @@ class Pair:
     def run(self, section: Mapping[str, Any], *blocks: EventBlock) -> JobResult:
         return run_job(self.create({SECURITY: section}), SECURITY, section, blocks)
 
-    def run_twin(self, section: Mapping[str, Any], *blocks: EventBlock) -> JobResult:
-        return run_job(self.create_twin({SECURITY: section}), SECURITY, section, blocks)
-
-    def reasons(self, section: Mapping[str, Any], *blocks: EventBlock) -> list[str]:
-        """Return for each of the twin's fills whether it was a "quote", a "stop" or a "flatten"."""
-        state: dict[str, Any] = {}
+    def run_twin(self, section: Mapping[str, Any], *blocks: EventBlock) -> tuple[JobResult, dict[str, Any]]:
+        """Return the twin's result, and the state it ended in."""
+        last: dict[str, Any] = {}
         twin = self.create_twin({SECURITY: section})
 
         def handler(*arguments: Any) -> dict[str, Any]:
-            state.update(twin(*arguments))
-            return state
+            last.update(twin(*arguments))
+            return last
 
-        run_job(handler, SECURITY, section, blocks)
-        return [trade["reason"] for trade in state.get("trades", [])]
+        return run_job(handler, SECURITY, section, blocks), last
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ fixed = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=250,
+    max_examples=400,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
         HealthCheck.too_slow,
@@ -122,11 +122,13 @@ def test_a_compiled_strategy_equals_its_twin(pair: Callable[[str], Any], strateg
     @fixed
     @given(streams, sections(strategy), st.lists(st.integers(0, MOST_ROWS), max_size=6))
     def holds(block: EventBlock, section: dict[str, Any], places: list[int]) -> None:
-        expected = both.run_twin(section, block)
+        expected, state = both.run_twin(section, block)
         whole = both.run(section, block)
         target(float(len(whole.fills)), label="fills")
         event(f"fills: {min(len(whole.fills), 50) // 10 * 10} or more")
         assert outcome(whole) == outcome(expected)
+        assert whole.market_dates == len(state.get("market_dates", ()))
+        assert whole.fills.days() == len(state.get("strategy_dates", ()))
         assert outcome(both.run(section, *cut_at(block, places))) == outcome(whole)
 
     holds()
@@ -153,8 +155,10 @@ def test_a_compiled_strategy_equals_its_twin_over_busy_days(
 
     result = pair(strategy).run(section, *cut_at(busy_days, places))
 
-    assert outcome(result) == outcome(pair(strategy).run_twin(section, busy_days))
-    reasons = pair(strategy).reasons(section, busy_days)
+    expected, state = pair(strategy).run_twin(section, busy_days)
+    assert outcome(result) == outcome(expected)
+    assert result.market_dates == len(state["market_dates"]) == 8
+    reasons = [trade["reason"] for trade in state["trades"]]
     assert reasons.count("quote") > 100
     assert reasons.count("flatten") > 0
     assert (reasons.count("stop") > 0) == (strategy == "v2_1_stop_loss")
@@ -175,7 +179,7 @@ def test_the_comparison_sees_one_changed_parameter(
 ) -> None:
     both = pair("v2_1_stop_loss")
     section = {**BUSY, "stop_loss_threshold_pct": 0.1}
-    assert outcome(both.run_twin({**section, **change}, busy_days)) != outcome(both.run(section, busy_days))
+    assert outcome(both.run_twin({**section, **change}, busy_days)[0]) != outcome(both.run(section, busy_days))
 
 
 STOPPED = {
@@ -201,8 +205,8 @@ def test_a_pending_stop_that_survives_the_flatten_trades_from_flat_the_next_day(
         *A_STOP_CUT_SHORT,
         (at("10:00:00", day=1), BID, 9.70, 5_000),  # the 600 still pending are sold again: short 600
     )
-    for run in (pair("v2_1_stop_loss").run, pair("v2_1_stop_loss").run_twin):
-        fills = run(STOPPED, block).fills
+    both = pair("v2_1_stop_loss")
+    for fills in (both.run(STOPPED, block).fills, both.run_twin(STOPPED, block)[0].fills):
         assert fills.quantities.tolist() == [1_000, -400, -600, -600]
         assert fills.prices.tolist() == [10.00, 9.50, 9.60, 9.70]
         assert fills.positions.tolist() == [1_000, 600, 0, -600]
@@ -222,5 +226,6 @@ def test_a_pending_stop_stops_quotes_and_fills_until_its_side_is_displayed(
             9_000,
         ),  # above the ask of yesterday, which still stands: no fill
     )
-    for run in (pair("v2_1_stop_loss").run, pair("v2_1_stop_loss").run_twin):
-        assert run(STOPPED, block).fills.quantities.tolist() == [1_000, -400, -600]
+    both = pair("v2_1_stop_loss")
+    for fills in (both.run(STOPPED, block).fills, both.run_twin(STOPPED, block)[0].fills):
+        assert fills.quantities.tolist() == [1_000, -400, -600]

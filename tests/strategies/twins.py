@@ -15,11 +15,8 @@ END_OF_DAY = time(14, 55)
 
 DEFAULTS = {
     "quote_size": 50_000,
-    "quote_size_bid": None,
-    "quote_size_ask": None,
     "refill_interval_sec": 60,
     "max_position": 2_000_000,
-    "max_notional": None,
     "min_local_currency_before_quote": 25_000,
     "stop_loss_threshold_pct": 2.0,
 }
@@ -41,22 +38,16 @@ def _handler(config, quote, has_stop):
     def handler(security, chunk, orderbook, state):
         rules = {**DEFAULTS, **config.get(security, {})}
         for side, key in (("buy", "quote_size_bid"), ("sell", "quote_size_ask")):
-            rules[side] = rules["quote_size"] if rules[key] is None else rules[key]
-        rules["quote"] = quote
-        rules["has_stop"] = has_stop
-
-        if not state:
-            state = {"desk": _new_desk()}
+            rules[side] = rules["quote_size"] if rules.get(key) is None else rules[key]
+        rules.update(quote=quote, has_stop=has_stop)
+        state = state or {"desk": _new_desk()}
+        desk = state["desk"]
         for row in chunk.itertuples(index=False):
-            event = {"timestamp": row.timestamp, "type": row.type, "price": row.price, "volume": row.volume}
-            _on_event(rules, orderbook, state["desk"], event)
+            _on_event(rules, orderbook, desk, row._asdict())
 
         # At the end of each chunk the desk's results are copied to the classic keys.
-        desk = state["desk"]
-        state["position"] = desk["position"]
-        state["pnl"] = desk["pnl"]
-        state["trades"] = desk["trades"]
-        state["market_dates"] = desk["market_dates"]
+        for key in ("position", "pnl", "trades", "market_dates"):
+            state[key] = desk[key]
         state["strategy_dates"] = {trade["timestamp"].date() for trade in desk["trades"]}
         return state
 
@@ -87,6 +78,7 @@ def _on_event(rules, book, desk, event):
     now = event["timestamp"]
     today = now.date()
     is_trade = event["type"] == "trade"
+
     # 1. A new date clears the book, and nothing else.
     if desk["date"] != today:
         book.bids.clear()
@@ -154,7 +146,9 @@ def _check_fills(desk, event):
         quote = desk[side]
         if quote["live"] is None:
             continue
-        if event["price"] < quote["live"] if side == "sell" else event["price"] > quote["live"]:
+        if side == "sell" and event["price"] < quote["live"]:
+            continue
+        if side == "buy" and event["price"] > quote["live"]:
             continue
         order = quote["order"]
         volume = int(event["volume"])
@@ -215,14 +209,11 @@ def _seconds_since(timer, now):
 def _quote_v1(rules, book, desk, now):
     """Quote anew only when the side's interval has passed; in between the quote is sticky."""
     bid, ask = book.get_best_bid(), book.get_best_ask()
-    if bid and ask:
-        mid = (bid[0] + ask[0]) / 2
-    elif bid or ask:
-        mid = (bid or ask)[0]
-    else:
+    if not bid and not ask:
         return
+    mid = (bid[0] + ask[0]) / 2 if bid and ask else (bid or ask)[0]
     max_position = rules["max_position"]
-    if rules["max_notional"] is not None:
+    if rules.get("max_notional") is not None:
         max_position = min(max_position, int(rules["max_notional"] / mid))
 
     for side, best, room in (

@@ -36,6 +36,7 @@ TARGET = 1.5
 SAMPLE_TILES = 40
 DAY = 86_400_000_000_000
 WHOLE = 10**9
+GOLDEN = "golden ticks"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Row:
-    """Medians of one strategy: nanoseconds of CPU an event, `ratio` of medians shipped / monolithic."""
+    """Medians of one strategy: nanoseconds of CPU an event, `ratio` of medians shipped / monolithic.
+
+    `copied_ns` is the monolithic loop with its fills copied out of the preallocated arrays, which whoever keeps
+    them has to do; `c_ns` the loop in C, also into preallocated arrays.
+    """
 
     strategy: str
     events: int
@@ -57,6 +62,7 @@ class Row:
     shipped_ns: float
     monolithic_ns: float
     ratio: float
+    copied_ns: float
     c_ns: float | None
 
 
@@ -69,7 +75,7 @@ def load(data: Path | None) -> tuple[str, dict[str, EventBlock]]:
     """Return where the events came from, and the events of each security: `data`, the real ticks or the sample."""
     golden = golden_folder() / "ticks"
     folder = data or (golden if golden.is_dir() else None)
-    origin = "given data" if data else "golden ticks"
+    origin = "given data" if data else GOLDEN
     market = open_market(str(folder or sample_path()))
     events = {found.name: join(list(read_events(found, WHOLE))) for found in market.securities}
     if folder is not None:
@@ -149,6 +155,9 @@ def measure(strategy: str, events: Mapping[str, EventBlock], runs: int, c: Calla
         written, _ = LOOPS[strategy](*case.events, *scalars[case.security], *out)
         return Fills(*(column[:written] for column in out))
 
+    def copied(case: Case) -> Fills:
+        return Fills(*(column.copy() for column in monolithic(case).columns))
+
     def native(case: Case) -> Fills:
         out = rooms[case.security]
         assert c is not None
@@ -156,7 +165,7 @@ def measure(strategy: str, events: Mapping[str, EventBlock], runs: int, c: Calla
         written = c(len(case.events), *columns[:4], *scalars[case.security], *columns[4:])
         return Fills(*(column[:written] for column in out))
 
-    ways = {"shipped": shipped, "monolithic": monolithic} | ({"c": native} if c else {})
+    ways = {"shipped": shipped, "monolithic": monolithic, "copied": copied} | ({"c": native} if c else {})
     fills = 0
     for case in every:
         digests = {name: way(case).digest() for name, way in ways.items()}
@@ -173,26 +182,26 @@ def measure(strategy: str, events: Mapping[str, EventBlock], runs: int, c: Calla
     rows = sum(len(case.events) for case in every)
     ns = {name: statistics.median(values) / rows * 1e9 for name, values in seconds.items()}
     ratio = ns["shipped"] / ns["monolithic"]
-    return Row(strategy, rows, fills, ns["shipped"], ns["monolithic"], ratio, ns.get("c"))
+    return Row(strategy, rows, fills, ns["shipped"], ns["monolithic"], ratio, ns["copied"], ns.get("c"))
 
 
 def table(origin: str, rows: list[Row]) -> str:
     """Return `rows` as text for people."""
     lines = [
-        f"CPU nanoseconds an event, {origin}; target ratio <= {TARGET}",
-        f"{'strategy':30}{'events':>11}{'fills':>8}{'shipped':>9}{'monolithic':>12}{'ratio':>7}{'C':>7}",
+        f"CPU nanoseconds an event, {origin}; target on golden ticks: ratio <= {TARGET}",
+        f"{'strategy':30}{'events':>11}{'fills':>8}{'shipped':>9}{'monolithic':>12}{'ratio':>7}{'copied':>8}{'C':>7}",
     ]
     for row in rows:
         c = "" if row.c_ns is None else f"{row.c_ns:.2f}"
         lines.append(
             f"{row.strategy:30}{row.events:11,}{row.fills:8,}{row.shipped_ns:9.2f}{row.monolithic_ns:12.2f}"
-            f"{row.ratio:7.2f}{c:>7}"
+            f"{row.ratio:7.2f}{row.copied_ns:8.2f}{c:>7}"
         )
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Measure and print; exit code 1 when a ratio is over the target."""
+    """Measure and print; exit code 1 when a ratio over golden ticks is above the target."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="file or folder of ticks in place of the golden ones")
     parser.add_argument("--runs", type=int, default=15, help="passes of each way")
@@ -211,7 +220,7 @@ def main() -> None:
         print(json.dumps({"data": origin, "target": TARGET, "strategies": [vars(row) for row in rows]}))
     else:
         print(table(origin, rows))
-    sys.exit(any(row.ratio > TARGET for row in rows))
+    sys.exit(origin == GOLDEN and any(row.ratio > TARGET for row in rows))
 
 
 if __name__ == "__main__":

@@ -108,6 +108,6 @@ def exit_code(error: DbatchError) -> int:
         (LockedError, 5),
         (StorageError, 4),
         (UsageError, 2),
-        (DataError, 1),
+        (DataError, 2),  # of a single security it is a named failure; here nothing was started
     )
     return next((code for kind, code in codes if isinstance(error, kind)), 1)

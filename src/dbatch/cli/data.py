@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +20,7 @@ def data() -> None:
 
 @app.command("check")
 def check(
-    path: Annotated[Path, typer.Argument(help="A workbook, CSV or Parquet file, or a folder of them.")],
+    path: Annotated[str, typer.Argument(help="A workbook, CSV or Parquet file, or a folder of them.")],
     header_row: Annotated[
         int | None, typer.Option(min=1, max=1_048_576, help="The header's row in a workbook, from 1.")
     ] = None,

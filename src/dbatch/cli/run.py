@@ -169,6 +169,9 @@ def _print_outcome(outcome: RunOutcome, request: RunRequest, as_json: bool) -> N
             "securities": [summary_row(receipt) for receipt in outcome.receipts],
         }
         typer.echo(json.dumps(facts))
+    for receipt in outcome.receipts:
+        for note in receipt.notes:
+            typer.echo(f"note: {receipt.security}: {note}", err=True)
     failed = [receipt for receipt in outcome.receipts if receipt.status not in ("success", "cancelled")]
     for receipt in failed:
         typer.echo(f"{receipt.status}: {receipt.security}: {receipt.error}", err=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-import os
+import gzip
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import pyarrow.csv as pa_csv
 
 from dbatch.data.coerce import coerce_columns
 from dbatch.data.faults import Faults
+from dbatch.data.files import open_file
 from dbatch.data.header import EXPECTED_COLUMNS, EventColumns, find_columns
 from dbatch.data.names import shown
 from dbatch.errors import DataNotFoundError, SchemaError
@@ -83,7 +85,7 @@ def _place(name: str, numbers: list[int]) -> Callable[[int, int], str]:
 
 def _read_head(path: str) -> _Head:
     try:
-        with open(path, "rb") as file:
+        with _open(path) as file:
             text, offset, line = _next_line(file, 0)
             _, offset, line = _next_line(file, line) if text else ("", offset, line)
     except FileNotFoundError as error:
@@ -104,6 +106,13 @@ def _read_head(path: str) -> _Head:
     return _Head(len(header), columns, offset, line)
 
 
+@contextlib.contextmanager
+def _open(path: str) -> Iterator[BinaryIO]:
+    """Yield the text of a local or remote file as bytes, unpacked where its name ends in .gz."""
+    with open_file(path) as file:
+        yield gzip.GzipFile(fileobj=file) if path.lower().endswith(".gz") else file  # type: ignore[misc]
+
+
 def _next_line(file: BinaryIO, line: int) -> tuple[str, int, int]:
     """Return the next line that is not blank, where it starts and its number; at the end no text."""
     while True:
@@ -117,14 +126,15 @@ def _next_line(file: BinaryIO, line: int) -> tuple[str, int, int]:
 
 def _raw_batches(path: str, head: _Head) -> Iterator[pa.RecordBatch]:
     """Yield the needed columns as text, first the four of events, then the security if there is one."""
-    if head.offset == os.path.getsize(path):
-        return
     keys = [f"c{number}" for number in range(head.width)]
     needed = [keys[position] for position in head.columns.positions]
     if head.columns.security is not None:
         needed.append(keys[head.columns.security])
     try:
-        with open(path, "rb") as file:
+        with _open(path) as file:
+            file.seek(head.offset)
+            if not file.read(1):
+                return
             file.seek(head.offset)
             yield from pa_csv.open_csv(
                 file,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +37,20 @@ class Faults:
             if len(text) > _FOUND_LENGTH:
                 text = text[: _FOUND_LENGTH - 1] + "…"
             self._examples.append(Fault(where(), reason, text))
+
+    def include(self, counts: Mapping[str, int], examples: Sequence[Fault]) -> None:
+        """Add faults that were counted elsewhere."""
+        self._counts.update(counts)
+        self._examples.extend(examples)
+
+    def lines(self) -> list[str]:
+        """Return one line a reason: how many cells, and the first of them by name."""
+        return [
+            f"{count} unusable cells: {reason} ("
+            + ", ".join(f"{fault.where} {fault.found!r}" for fault in self._examples if fault.reason == reason)
+            + ")"
+            for reason, count in self.counts.items()
+        ]
 
     @property
     def counts(self) -> dict[str, int]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from dbatch.cache import cache_dir
 from dbatch.errors import DataNotFoundError
 
 
@@ -58,6 +60,21 @@ def list_files(path: str) -> tuple[bool, list[str]]:
     )
 
 
+def local_copy(path: str) -> Path:
+    """Return where `path` can be read as a local file: itself, or a copy in the cache of what a URL names."""
+    if is_local(path):
+        return Path(local_path(path))
+    fs, inside = _filesystem(path)
+    version = hashlib.sha256(f"{path} {fs.ukey(inside)}".encode()).hexdigest()[:16]
+    target = cache_dir() / "remote" / version / inside.rsplit("/", 1)[-1]
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        fs.get_file(inside, str(partial))
+        os.replace(partial, target)
+    return target
+
+
 def _filesystem(path: str) -> tuple[Any, str]:
     import fsspec
 
@@ -68,4 +85,4 @@ def _filesystem(path: str) -> tuple[Any, str]:
 
 
 def _is_shown(parts: tuple[str, ...]) -> bool:
-    return not any(part.startswith((".", "_")) for part in parts)
+    return not any(part.startswith((".", "_", "~$")) for part in parts)

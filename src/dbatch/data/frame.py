@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -18,7 +20,7 @@ _WHOLE = 1 << 20
 
 
 def read_ticks(
-    path: str,
+    path: str | os.PathLike[str],
     *,
     securities: list[str] | None = None,
     max_sheets: int | None = None,

@@ -18,6 +18,11 @@ _MEANINGS: Final = {
 EXPECTED_COLUMNS: Final = "Dates, Type, Price, Size"
 
 
+def names_a_security(name: str) -> bool:
+    """Return whether a column (or the key of a partitioned dataset) called `name` tells which security a row is of."""
+    return _MEANINGS.get(name.strip().lower()) == "security"
+
+
 @dataclass(frozen=True)
 class EventColumns:
     """Positions of the event columns in a row, from 0; `security` is None where there is no such column."""

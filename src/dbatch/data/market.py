@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from dbatch.data.files import is_local, list_files, local_path
-from dbatch.data.headers import SECURITY_NAMES
-from dbatch.errors import DataNotFoundError, UsageError
+from dbatch.data.files import is_local, list_files, local_copy, local_path
+from dbatch.data.header import names_a_security
+from dbatch.data.names import ticker_of
+from dbatch.errors import DataError, DataNotFoundError, UsageError
 from dbatch.model import Security, Source
 
 _PARQUET = (".parquet", ".pq")
@@ -45,27 +47,30 @@ class Market:
         return Market(self.origin, chosen if first is None else chosen[:first])
 
 
-def open_market(path: str, *, header_row: int | None = None) -> Market:
+def open_market(path: str | os.PathLike[str], *, header_row: int | None = None) -> Market:
     """Return the securities at `path`: a workbook, a Parquet or CSV file, or a folder of them; local or an fsspec URL.
 
     A folder holds one file per security (named for it), or a dataset partitioned by security
     (`security=ADIB/...`); a file may have a security column instead. Raises DataNotFoundError when there is
     nothing, UsageError when two places claim one security.
     """
+    path = os.fspath(path)
     path = local_path(path) if is_local(path) else path
     is_folder, files = list_files(path)
+    found: list[Security] = []
     for endings, find in ((_PARQUET, _parquet), (_CSV, _csv), (_EXCEL, _excel)):
         chosen = [file for file in files if file.lower().endswith(endings)]
         if chosen:
-            securities = find(chosen, is_folder, header_row)
-            return Market(path, _distinct(path, securities))
+            found += find(chosen, is_folder, header_row)
+    if found:
+        return Market(path, _distinct(path, found))
     if not is_folder:
         raise DataNotFoundError(f"{path}: not a Parquet, CSV or Excel (.xlsx) file by its name")
     raise DataNotFoundError(f"{path}: the folder holds no .parquet, .csv or .xlsx file")
 
 
 def _parquet(files: Sequence[str], is_folder: bool, header_row: int | None) -> Iterable[Security]:
-    from dbatch.data.parquet import parquet_label, parquet_securities
+    from dbatch.data.parquet import parquet_facts, parquet_securities
 
     partitions = _partitions(files)
     if partitions:
@@ -82,9 +87,9 @@ def _parquet(files: Sequence[str], is_folder: bool, header_row: int | None) -> I
     found = []
     for file in files:
         stem = _stem(file)
-        label = parquet_label(file) if _SLUG.fullmatch(stem) else None
-        name, text = label or (stem.upper(), stem)
-        found.append(Security(name, text, Source("parquet", (file,))))
+        facts = (parquet_facts(file, "dbatch") if _SLUG.fullmatch(stem) else None) or {}
+        name = facts.get("security", ticker_of(stem))
+        found.append(Security(name, facts.get("label", stem), Source("parquet", (file,))))
     return found
 
 
@@ -95,17 +100,27 @@ def _csv(files: Sequence[str], is_folder: bool, header_row: int | None) -> Itera
         names = csv_securities(files[0])
         if names is not None:
             return [Security(name, name, Source("csv", (files[0],), only=name)) for name in names]
-    return [Security(_stem(file).upper(), _stem(file), Source("csv", (file,))) for file in files]
+    return [Security(ticker_of(_stem(file)), _stem(file), Source("csv", (file,))) for file in files]
 
 
 def _excel(files: Sequence[str], is_folder: bool, header_row: int | None) -> Iterable[Security]:
     from dbatch.data.excel import list_securities
 
-    return [
-        Security(group.security, group.label, Source("excel", (file,), group.sheets, header_row))
-        for file in files
-        for group in list_securities(Path(file))
-    ]
+    found = []
+    for file in files:
+        try:
+            groups = list_securities(local_copy(file))
+        except DataError:
+            if not is_folder:
+                raise
+            stem = _stem(file)  # a broken workbook among others is a failure of its own, told when it is read
+            found.append(Security(ticker_of(stem), stem, Source("excel", (file,), (), header_row)))
+            continue
+        found += [
+            Security(group.security, group.label, Source("excel", (file,), group.sheets, header_row))
+            for group in groups
+        ]
+    return found
 
 
 def _partitions(files: Sequence[str]) -> dict[str, list[str]]:
@@ -114,7 +129,7 @@ def _partitions(files: Sequence[str]) -> dict[str, list[str]]:
     for file in files:
         for part in PurePosixPath(Path(file).as_posix()).parts[:-1]:
             key, equals, value = part.partition("=")
-            if equals and key.lower() in SECURITY_NAMES:
+            if equals and names_a_security(key):
                 found[value].append(file)
     return found
 
@@ -133,7 +148,7 @@ def _distinct(origin: str, securities: Iterable[Security]) -> tuple[Security, ..
 
 def _stem(file: str) -> str:
     name = PurePosixPath(Path(file).as_posix()).name
-    for ending in (*_PARQUET, *reversed(_CSV)):
+    for ending in (*_PARQUET, *reversed(_CSV), *_EXCEL):
         if name.lower().endswith(ending):
             return name[: -len(ending)]
     return name

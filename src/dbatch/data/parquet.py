@@ -13,39 +13,45 @@ import pyarrow.parquet as pq
 
 from dbatch.data.blocks import EventBlock, block_of
 from dbatch.data.files import is_local, open_file
-from dbatch.data.headers import SECURITY_NAMES, event_columns
-from dbatch.errors import DataError
+from dbatch.data.header import EXPECTED_COLUMNS, find_columns, names_a_security
+from dbatch.errors import DataError, SchemaError
+from dbatch.schema import EVENT_COLUMNS
 
 
 def read_parquet(path: str, rows: int, only: str | None = None) -> Iterator[EventBlock]:
     """Yield the events of one file in file order, at most `rows` a block.
 
-    `only` keeps the rows with that value in the file's security column.
-    Row group by row group, so that a file larger than memory streams. Raises DataError, naming the file, when
-    it is not readable Parquet or its pages fail their checksums, SchemaError for columns that are not events'.
+    `only` keeps the rows with that value in the file's security column. Row group by row group, so that a file
+    larger than memory streams. Raises DataError, naming the file, when it is not readable Parquet or its pages
+    fail their checksums, SchemaError for columns that are not events'.
     """
+    for columns in parquet_columns(path, rows, only):
+        yield block_of(pa.RecordBatch.from_arrays(columns, list(EVENT_COLUMNS)), path)
+
+
+def parquet_columns(path: str, rows: int, only: str | None = None) -> Iterator[list[pa.Array]]:
+    """Yield the four columns of events as they stand in the file, in the order of `EVENT_COLUMNS`."""
     with _opened(path) as file:
-        names = event_columns(file.schema_arrow.names, path)
-        wanted = list(names)
+        names = file.schema_arrow.names
+        found = find_columns(names)
+        if found is None:
+            listed = ", ".join(map(repr, names)) or "none"
+            raise SchemaError(f"{path}: has columns {listed}; events need {EXPECTED_COLUMNS}")
+        wanted = [names[position] for position in found.positions]
         security = _security_column(file) if only is not None else None
-        if security is not None:
-            wanted.append(security)
+        read = wanted if security is None else [*wanted, security]
         groups = _row_groups(file, security, only)
-        for batch in file.iter_batches(batch_size=rows, columns=wanted, row_groups=groups, use_threads=False):
+        for batch in file.iter_batches(batch_size=rows, columns=read, row_groups=groups, use_threads=False):
             if security is not None:
                 batch = batch.filter(pc.equal(batch.column(security).cast(pa.string()), only))
-            columns = {target: batch.column(source) for source, target in names.items()}
-            yield block_of(pa.RecordBatch.from_pydict(columns), path)
+            yield [batch.column(name) for name in wanted]
 
 
-def parquet_label(path: str) -> tuple[str, str] | None:
-    """Return (security, label) that a converted file carries in its metadata, or None for any other file."""
+def parquet_facts(path: str, key: str) -> dict[str, Any] | None:
+    """Return what a converted file says of itself under `key` (`dbatch`, `dbatch.quality`), or None."""
     with _opened(path) as file:
-        stored = (file.schema_arrow.metadata or {}).get(b"dbatch")
-    if stored is None:
-        return None
-    facts = json.loads(stored)
-    return str(facts["security"]), str(facts.get("label", facts["security"]))
+        stored = (file.metadata.metadata or {}).get(key.encode())
+    return None if stored is None else dict(json.loads(stored))
 
 
 def parquet_securities(path: str) -> list[str] | None:
@@ -56,9 +62,7 @@ def parquet_securities(path: str) -> list[str] | None:
             return None
         found: set[str] = set()
         for batch in file.iter_batches(columns=[column]):
-            found.update(
-                str(value) for value in pc.unique(batch.column(column)).to_pylist() if value is not None
-            )
+            found.update(str(value) for value in pc.unique(batch.column(column)).to_pylist() if value is not None)
         return sorted(found)
 
 
@@ -68,9 +72,7 @@ def _opened(path: str) -> Iterator[pq.ParquetFile]:
     try:
         with open_file(path) as source:
             probe = pq.ParquetFile(source, **options)
-            text = [
-                name for name in probe.schema_arrow.names if _is_text(probe.schema_arrow.field(name).type)
-            ]
+            text = [name for name in probe.schema_arrow.names if _is_text(probe.schema_arrow.field(name).type)]
             target = path if is_local(path) else source
             with pq.ParquetFile(target, read_dictionary=text, metadata=probe.metadata, **options) as file:
                 yield file
@@ -86,7 +88,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _security_column(file: pq.ParquetFile) -> str | None:
-    return next((name for name in file.schema_arrow.names if name.strip().lower() in SECURITY_NAMES), None)
+    return next((name for name in file.schema_arrow.names if names_a_security(name)), None)
 
 
 def _row_groups(file: pq.ParquetFile, column: str | None, only: str | None) -> list[int]:

@@ -10,28 +10,50 @@ from pathlib import Path
 
 from dbatch.cache import cache_dir
 from dbatch.data.blocks import EventBlock, block_of, cut
-from dbatch.data.files import open_file
-from dbatch.data.fingerprint import file_sha256
+from dbatch.data.faults import Faults
+from dbatch.data.files import is_local, local_copy, open_file
+from dbatch.data.fingerprint import content_hash
 from dbatch.model import Security, Source
 from dbatch.schema import EVENT_RULES_VERSION
 
 DEFAULT_CHUNK_ROWS = 100_000
 
 
-def read_events(security: Security, rows: int = DEFAULT_CHUNK_ROWS) -> Iterator[EventBlock]:
+def read_events(
+    security: Security, rows: int = DEFAULT_CHUNK_ROWS, faults: Faults | None = None
+) -> Iterator[EventBlock]:
     """Yield the events of `security` in source order, at most `rows` a block.
 
-    Raises DataError (and its kinds), naming file and sheet, when they cannot be read.
+    Cells that could not be read are missing in the blocks and added to `faults`. Raises DataError (and its
+    kinds), naming file and sheet, when the events cannot be read at all.
     """
     source = security.source
-    for path in source.paths:
-        if source.kind == "csv":
-            yield from _read_csv(path, rows, source.only)
-        else:
-            from dbatch.data.parquet import read_parquet
+    faults = Faults() if faults is None else faults
+    if source.kind == "excel":
+        yield from _read_excel(security, rows, faults)
+    elif source.kind == "csv":
+        from dbatch.data.csv import csv_batches
 
-            file = str(converted(security)) if source.kind == "excel" else path
-            yield from read_parquet(file, rows, source.only)
+        for path in source.paths:
+            batches = csv_batches(path, security=source.only, faults=faults)
+            yield from cut((block_of(batch, path) for batch in batches), rows)
+    else:
+        from dbatch.data.parquet import read_parquet
+
+        for path in source.paths:
+            yield from read_parquet(path, rows, source.only)
+
+
+def _read_excel(security: Security, rows: int, faults: Faults) -> Iterator[EventBlock]:
+    from dbatch.data.parquet import parquet_facts, read_parquet
+    from dbatch.data.report import QualityReport
+
+    path = str(converted(security))
+    stored = parquet_facts(path, "dbatch.quality")
+    if stored is not None:
+        report = QualityReport.from_json(stored)
+        faults.include(report.unusable, report.examples)
+    yield from read_parquet(path, rows)
 
 
 def fingerprint(source: Source) -> str:
@@ -39,7 +61,11 @@ def fingerprint(source: Source) -> str:
     digest = hashlib.sha256(repr((source.kind, source.sheets, source.header_row, source.only)).encode())
     digest.update(str(EVENT_RULES_VERSION).encode())
     for path in source.paths:
-        digest.update(_content_hash(path).encode())
+        if is_local(path):
+            digest.update(content_hash(path).encode())
+        else:
+            with open_file(path) as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())  # type: ignore[arg-type]
     return digest.hexdigest()
 
 
@@ -50,14 +76,17 @@ def size_hint(source: Source) -> int:
 
 def converted(security: Security) -> Path:
     """Return the Parquet file made from a workbook's sheets, from the cache while the workbook is unchanged."""
-    from dbatch.data.excel import SheetGroup, convert_security
+    from dbatch.data.excel import SheetGroup, convert_security, list_securities
     from dbatch.data.names import file_slug
 
     source = security.source
-    workbook = Path(source.paths[0])
-    content = file_sha256(workbook)
-    folder = hashlib.sha256(repr((content, source.header_row, EVENT_RULES_VERSION)).encode()).hexdigest()[:32]
-    target = _writable(cache_dir() / "excel" / folder) / f"{file_slug(security.name.lower())}.parquet"
+    workbook = local_copy(source.paths[0])
+    if not source.sheets:
+        list_securities(workbook)
+    content = content_hash(str(workbook))
+    made_by = repr((content, source.sheets, source.header_row, EVENT_RULES_VERSION))
+    folder = _writable(cache_dir() / "excel" / hashlib.sha256(made_by.encode()).hexdigest()[:32])
+    target = folder / f"{file_slug(security.name.lower())}.parquet"
     if not target.exists():
         group = SheetGroup(security.name, security.label, source.sheets)
         convert_security(workbook, group, target, source_hash=content, header_row=source.header_row)
@@ -65,19 +94,9 @@ def converted(security: Security) -> Path:
 
 
 def _writable(folder: Path) -> Path:
+    """Return `folder`, or one of this process alone where the cache cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return Path(tempfile.mkdtemp(prefix="dbatch-excel-"))
     return folder if os.access(folder, os.W_OK) else Path(tempfile.mkdtemp(prefix="dbatch-excel-"))
-
-
-def _read_csv(path: str, rows: int, only: str | None) -> Iterator[EventBlock]:
-    from dbatch.data.csv import csv_batches
-
-    yield from cut((block_of(batch, path) for batch in csv_batches(path, security=only)), rows)
-
-
-def _content_hash(path: str) -> str:
-    with open_file(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # fsspec's files have readinto

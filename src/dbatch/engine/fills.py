@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dbatch.data.blocks import NOT_A_TIME
 from dbatch.errors import HandlerError
 from dbatch.schema import FILL_COLUMNS
 
@@ -79,8 +80,10 @@ def _values(trade: Any) -> tuple[Any, ...]:
     if side not in ("buy", "sell"):
         raise ValueError(f"side is {trade['side']!r}, must be buy or sell")
     quantity = _whole("fill_qty", trade["fill_qty"])
+    if quantity <= 0:
+        raise ValueError(f"fill_qty is {quantity}, must be above 0; the side says which way")
     return (
-        np.datetime64(trade["timestamp"], "ns").astype("int64"),
+        _nanoseconds(trade["timestamp"]),
         float(trade["fill_price"]),
         quantity if side == "buy" else -quantity,
         float(trade["realized_pnl"]),
@@ -89,8 +92,19 @@ def _values(trade: Any) -> tuple[Any, ...]:
     )
 
 
+def _nanoseconds(value: Any) -> int:
+    """Return a time as nanoseconds since 1970; one with a zone keeps its clock reading."""
+    if getattr(value, "tzinfo", None) is not None:
+        value = value.replace(tzinfo=None)
+    year = getattr(value, "year", 1970)
+    moment = int(np.datetime64(value, "ns").astype("int64")) if 1678 <= year <= 2261 else NOT_A_TIME
+    if moment == NOT_A_TIME:
+        raise ValueError(f"timestamp is {value!r}, must be a time between the years 1678 and 2261")
+    return moment
+
+
 def _whole(name: str, value: Any) -> int:
     number = int(value)
-    if number != value:
+    if number != value or abs(number) >= 2**63:
         raise ValueError(f"{name} is {value!r}, must be a whole number of shares")
     return number

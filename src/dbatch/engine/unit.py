@@ -12,6 +12,7 @@ import psutil
 import pyarrow as pa
 
 from dbatch.data.blocks import within
+from dbatch.data.faults import Faults
 from dbatch.data.read import read_events
 from dbatch.engine.fills import Fills
 from dbatch.engine.job import JobResult, run_job
@@ -32,7 +33,8 @@ def run_unit(context: RunContext, job: Job, *, stop: Callable[[], bool] = lambda
     """
     started = time.perf_counter()
     try:
-        result = _run(context, job, stop)
+        faults = Faults()
+        result = _run(context, job, stop, faults)
         part, sha256 = publish_part(context.output_dir, job.key, fill_table(result.fills), job.security.name)
     except (StorageError, InterruptedError):
         raise
@@ -52,17 +54,20 @@ def run_unit(context: RunContext, job: Job, *, stop: Callable[[], bool] = lambda
         strategy_dates=result.fills.days(),
         rows=result.rows,
         rows_skipped=result.rows_skipped,
+        notes=tuple(faults.lines()),
         runtime_sec=time.perf_counter() - started,
         peak_rss_mb=peak_rss_mb(),
     )
 
 
-def _run(context: RunContext, job: Job, stop: Callable[[], bool]) -> JobResult:
+def _run(context: RunContext, job: Job, stop: Callable[[], bool], faults: Faults) -> JobResult:
     handler = make_handler(context.strategy, context.sections)
-    blocks = within(read_events(job.security, context.chunk_rows), context.window)
+    blocks = within(read_events(job.security, context.chunk_rows, faults), context.window)
     result = run_job(handler, job.config_name, job.section, blocks, stop=stop)
     if result.rows == 0:
         raise DataError(f"{job.security.source}: no events{_in_window(context)}")
+    if result.rows_skipped == result.rows:
+        raise DataError("; ".join([f"{job.security.source}: no row has a time and a price above 0", *faults.lines()]))
     return result
 
 

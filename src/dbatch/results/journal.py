@@ -80,6 +80,7 @@ class Journal:
         self._log.append(
             f"{_now()} {receipt.security} {receipt.status}: {facts} ({receipt.runtime_sec:.3f} s)"
         )
+        self._log.extend(f"{_now()} {receipt.security} note: {note}" for note in receipt.notes)
         if receipt.details:
             self._log.append(receipt.details.rstrip())
 
