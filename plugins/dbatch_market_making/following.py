@@ -10,9 +10,7 @@ from dbatch_market_making.quoting import Quote, is_waiting
 
 
 @njit(inline="always")
-def follow(
-    params: Limits, quote: Quote, level: Level, full_size: int, headroom: int, timestamp: int
-) -> Quote:
+def follow(params: Limits, quote: Quote, level: Level, full_size: int, headroom: int, timestamp: int) -> Quote:
     """Return `quote` moved to `level`.
 
     Within the refill interval after the side's last fill only what is left of the order is quoted, else
@@ -33,9 +31,7 @@ def follow(
 
 
 @njit(inline="always")
-def follow_both(
-    params: Limits, book: Book, shares: int, bid: Quote, ask: Quote, timestamp: int
-) -> tuple[Quote, Quote]:
+def follow_both(params: Limits, book: Book, shares: int, bid: Quote, ask: Quote, timestamp: int) -> tuple[Quote, Quote]:
     """Return both quotes moved to the best prices of `book`, for a position of `shares`."""
     return (
         follow(params, bid, book.bid, params.bid_size, params.max_position - shares, timestamp),

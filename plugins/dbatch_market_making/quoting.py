@@ -40,9 +40,7 @@ def stamp(bid: Quote, ask: Quote, fill: Fill, timestamp: int) -> tuple[Quote, Qu
 
 
 @njit(inline="always")
-def fill_quotes(
-    position: Position, bid: Quote, ask: Quote, trade: Event
-) -> tuple[Position, Quote, Quote, Fill, Fill]:
+def fill_quotes(position: Position, bid: Quote, ask: Quote, trade: Event) -> tuple[Position, Quote, Quote, Fill, Fill]:
     """Return position and quotes after `trade`, and the ask's and the bid's fill, in that order.
 
     Each side takes the full volume of the trade, at the trade's price, and does not see the other's fill.

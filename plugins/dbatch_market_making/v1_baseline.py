@@ -40,13 +40,15 @@ def position_limit(params: Limits, book: Book) -> int:
 
 
 @njit(inline="always")
-def refill(params: Limits, quote: Quote, level: Level, size: int, timestamp: int) -> Quote:
+def refill(params: Limits, quote: Quote, book: Book, level: Level, full_size: int, held: int, timestamp: int) -> Quote:
     """Return `quote`, placed anew at `level` when its interval since the last placement or fill has passed.
 
-    A level too thin to join withdraws the quote without restarting the interval: it is looked at again at once.
+    `held` is the position in the quote's direction: shares for a bid, minus shares for an ask. A level too thin
+    to join withdraws the quote without restarting the interval: it is looked at again at once.
     """
     if not is_quoted(level) or is_waiting(quote, timestamp, params.refill):
         return quote
+    size = max(min(full_size, position_limit(params, book) - held), 0)
     if level.price * level.quantity >= params.threshold and size > 0:
         return Quote(Order(level.price, level.quantity, size, True), timestamp)
     return Quote(Order(level.price, level.quantity, 0, False), quote.stamped)
@@ -61,10 +63,8 @@ def on_event(params: Limits, state: State, event: Event) -> tuple[State, tuple[F
     if quoting:
         book = desk.book
         shares = desk.position.shares
-        if is_quoted(book.bid) or is_quoted(book.ask):
-            limit = position_limit(params, book)
-            bid = refill(params, bid, book.bid, max(min(params.bid_size, limit - shares), 0), event.timestamp)
-            ask = refill(params, ask, book.ask, max(min(params.ask_size, limit + shares), 0), event.timestamp)
+        bid = refill(params, bid, book, book.bid, params.bid_size, shares, event.timestamp)
+        ask = refill(params, ask, book, book.ask, params.ask_size, -shares, event.timestamp)
         if event.kind == TRADE:
             position, bid, ask, first, second = fill_quotes(desk.position, bid, ask, event)
             desk = with_position(desk, position)

@@ -128,6 +128,4 @@ def on_event(params: Params, state: State, event: Event) -> tuple[State, tuple[F
 
 def create_v2_1_stop_loss_handler(config: Mapping[str, Mapping[str, object]]) -> EventStrategy:
     """Return the compiled strategy; the engine binds each security's parameters."""
-    return EventStrategy(
-        parameters=StopLossParameters, bind=bind, start=start, on_event=on_event, session=SESSION
-    )
+    return EventStrategy(parameters=StopLossParameters, bind=bind, start=start, on_event=on_event, session=SESSION)

@@ -154,9 +154,7 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
     ordered = _ordered(plan, receipts, stopped)
     outcome = RunOutcome(plan.output_dir, ordered, len(receipts) - len(done), interrupted, storage_fault)
     try:
-        journal.finish(
-            ordered, {job.security.name: file_slug(job.security.name) for job in plan.jobs}, outcome
-        )
+        journal.finish(ordered, {job.security.name: file_slug(job.security.name) for job in plan.jobs}, outcome)
     except StorageError as error:
         outcome = dataclasses.replace(outcome, storage_fault=storage_fault or str(error))
     plugins.run_finished(str(plan.output_dir), outcome.counts)
@@ -187,8 +185,7 @@ def _receipts(
 
 def _ordered(plan: Plan, receipts: Mapping[str, Receipt], stopped: str) -> tuple[Receipt, ...]:
     return tuple(
-        receipts.get(job.key) or Receipt(job.key, job.security.name, "cancelled", error=stopped)
-        for job in plan.jobs
+        receipts.get(job.key) or Receipt(job.key, job.security.name, "cancelled", error=stopped) for job in plan.jobs
     )
 
 
@@ -265,9 +262,7 @@ def simulate(
     resolved = resolve(strategy, search_paths(paths))
     securities = [name for name in dict.fromkeys(ticks.divisions) if name is not None]
     if not securities:
-        raise UsageError(
-            "simulate needs ticks with known divisions, one security a partition: see read_ticks"
-        )
+        raise UsageError("simulate needs ticks with known divisions, one security a partition: see read_ticks")
     mapping = load_mapping(config) if isinstance(config, str) else dict(config or {})
     sections = expand(mapping, overrides or {}, securities, config if isinstance(config, str) else "config")
     handler = make_handler(resolved.ref, sections.mapping)

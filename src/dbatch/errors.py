@@ -36,9 +36,7 @@ class ConfigError(UsageError):
     def __str__(self) -> str:
         if len(self.faults) == 1:
             return f"{self.source}: {self.faults[0]}"
-        return "\n".join(
-            [f"{self.source}: {len(self.faults)} faults", *(f"  {fault}" for fault in self.faults)]
-        )
+        return "\n".join([f"{self.source}: {len(self.faults)} faults", *(f"  {fault}" for fault in self.faults)])
 
 
 class StrategyError(UsageError):

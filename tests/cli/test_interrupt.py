@@ -68,7 +68,7 @@ def test_a_signal_stops_the_run_and_keeps_what_is_finished(
     assert driver.returncode == code, said
     assert "go on with: dbatch run" in said
     assert "Traceback" not in said
-    assert not [process for process in psutil.wait_procs(family, timeout=5)[1]]
+    assert not psutil.wait_procs(family, timeout=5)[1]
     table = pd.read_csv(tmp_path / "out" / "backtest_summary.csv", index_col="security")
     assert table["status"].to_dict() == {"AAA": "success", "BBB": "cancelled", "CCC": "cancelled"}
     assert (tmp_path / "out" / "AAA_trades_timeseries.csv").exists()

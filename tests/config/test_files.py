@@ -34,9 +34,7 @@ def test_json_is_read(load):
 
 
 def test_yaml_is_read(load):
-    assert load("a.yaml", "ADIB:\n  quote_size: 5\n  x: [1.5, null]\n") == {
-        "ADIB": {"quote_size": 5, "x": [1.5, None]}
-    }
+    assert load("a.yaml", "ADIB:\n  quote_size: 5\n  x: [1.5, null]\n") == {"ADIB": {"quote_size": 5, "x": [1.5, None]}}
 
 
 def test_a_byte_order_mark_is_accepted(load):

@@ -77,8 +77,6 @@ def test_the_command_writes_the_published_fills(
 
     assert finished.returncode == 0, finished.stderr
     for security in SECURITIES:
-        written = pd.read_csv(
-            tmp_path / "out" / f"{security}_trades_timeseries.csv", parse_dates=["timestamp"]
-        )
+        written = pd.read_csv(tmp_path / "out" / f"{security}_trades_timeseries.csv", parse_dates=["timestamp"])
         written = written.astype({"timestamp": "datetime64[ns]", "side": "str"})
         pd.testing.assert_frame_equal(written, published_fills(golden, variant, security), check_exact=True)

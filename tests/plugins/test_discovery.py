@@ -123,9 +123,7 @@ def test_the_files_stem_is_an_alias_of_its_only_strategy(tmp_path, write):
 def test_a_misspelt_name_is_one_line_with_a_guess_and_the_names(package_tree):
     with pytest.raises(StrategyError) as caught:
         resolve("v1_basline", [str(package_tree)], entry_points=[])
-    assert str(caught.value) == (
-        "unknown strategy 'v1_basline'; did you mean 'v1_baseline'? (strategies: v1_baseline)"
-    )
+    assert str(caught.value) == ("unknown strategy 'v1_basline'; did you mean 'v1_baseline'? (strategies: v1_baseline)")
 
 
 def test_a_path_wins_over_an_installed_strategy_and_says_so(package_tree, entry_point):

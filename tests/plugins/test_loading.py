@@ -192,9 +192,7 @@ def test_a_failed_import_leaves_nothing_behind(package_tree):
 
 def test_a_factory_that_raises_is_named_with_its_line(tmp_path, write):
     write(tmp_path, {"s.py": "def create_s_handler(config):\n    return config['ADIB']\n"})
-    with pytest.raises(
-        StrategyError, match=r"create_s_handler\(config\) failed: .*s\.py:2: KeyError: 'ADIB'"
-    ):
+    with pytest.raises(StrategyError, match=r"create_s_handler\(config\) failed: .*s\.py:2: KeyError: 'ADIB'"):
         make_handler(ref_of("s", tmp_path), {})
 
 

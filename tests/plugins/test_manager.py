@@ -73,9 +73,7 @@ def test_a_plugin_that_cannot_be_imported_is_logged_and_left_out(caplog):
     points = [EntryPoint("gone", "no_such_module_x", "dbatch.plugins")]
     with caplog.at_level(logging.WARNING):
         assert load(points).names == []
-    assert caplog.messages == [
-        "plugin 'gone' is left out: ModuleNotFoundError: No module named 'no_such_module_x'"
-    ]
+    assert caplog.messages == ["plugin 'gone' is left out: ModuleNotFoundError: No module named 'no_such_module_x'"]
 
 
 def test_an_installed_plugin_is_loaded_under_its_entry_points_name(tmp_path, write, monkeypatch):

@@ -55,14 +55,10 @@ def test_an_unpacking_that_was_changed_is_written_again(ref, tmp_path):
 
 def test_unpacking_leaves_no_scratch_files(ref, tmp_path):
     unpacked = unpack(pack(ref), tmp_path)
-    assert [path.name for path in (tmp_path / "strategies" / unpacked.source_hash).iterdir()] == [
-        "strategies"
-    ]
+    assert [path.name for path in (tmp_path / "strategies" / unpacked.source_hash).iterdir()] == ["strategies"]
 
 
-@pytest.mark.parametrize(
-    "name", ["../evil.py", "/etc/evil.py", "a/../../evil.py", "C:\\evil.py", "..\\evil.py"]
-)
+@pytest.mark.parametrize("name", ["../evil.py", "/etc/evil.py", "a/../../evil.py", "C:\\evil.py", "..\\evil.py"])
 def test_a_file_name_that_leaves_the_folder_is_refused(ref, tmp_path, name):
     shipped = dataclasses.replace(pack(ref), files={name: b""})
     with pytest.raises(StrategyError, match="leaves its folder"):

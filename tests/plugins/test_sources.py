@@ -73,9 +73,7 @@ def test_a_single_factory_of_another_name_is_taken():
 
 
 def test_one_defined_factory_beats_imported_ones():
-    assert (
-        choose_factory("v1_baseline", ["create_v1_handler"], ["create_base_handler"]) == "create_v1_handler"
-    )
+    assert choose_factory("v1_baseline", ["create_v1_handler"], ["create_base_handler"]) == "create_v1_handler"
 
 
 def test_two_factories_that_both_could_be_meant_are_none():

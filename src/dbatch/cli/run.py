@@ -18,14 +18,10 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 @app.command("run")
 def run(
-    strategy: Annotated[
-        str, typer.Option("--strategy", "-s", help="Name of the strategy; see 'dbatch strategies'.")
-    ],
+    strategy: Annotated[str, typer.Option("--strategy", "-s", help="Name of the strategy; see 'dbatch strategies'.")],
     data: Annotated[
         str | None,
-        typer.Option(
-            help="Workbook, Parquet or CSV file, or a folder of them; local or a URL. [default: data/]"
-        ),
+        typer.Option(help="Workbook, Parquet or CSV file, or a folder of them; local or a URL. [default: data/]"),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Jobs at a time. [default: all cores]")] = None,
     max_sheets: Annotated[int | None, typer.Option(min=1, help="Only the first N securities.")] = None,
@@ -42,19 +38,13 @@ def run(
     strategy_path: Annotated[
         list[str] | None, typer.Option(help="File or folder of strategies that are not installed.")
     ] = None,
-    output_dir: Annotated[
-        str | None, typer.Option(help="Where results go. [default: output/STRATEGY]")
-    ] = None,
+    output_dir: Annotated[str | None, typer.Option(help="Where results go. [default: output/STRATEGY]")] = None,
     chunk_size: Annotated[int, typer.Option(min=1, help="Rows a handler gets at a time.")] = 100_000,
     only_trades: Annotated[bool, typer.Option("--only-trades", help="Leave out bids and asks.")] = False,
     start_date: Annotated[str | None, typer.Option(help="First date, YYYY-MM-DD.")] = None,
     end_date: Annotated[str | None, typer.Option(help="Last date, YYYY-MM-DD, inclusive.")] = None,
-    serial: Annotated[
-        bool, typer.Option("--serial", help="One after the other in this process, no Dask.")
-    ] = False,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler that is already there.")
-    ] = None,
+    serial: Annotated[bool, typer.Option("--serial", help="One after the other in this process, no Dask.")] = False,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler that is already there.")] = None,
     dashboard: Annotated[bool, typer.Option(help="Start the Dask dashboard.")] = True,
     progress: Annotated[Progress, typer.Option(help="How progress is shown.")] = Progress.auto,
     no_progress: Annotated[bool, typer.Option("--no-progress", help="The same as --progress none.")] = False,
@@ -73,9 +63,7 @@ def run(
     request = RunRequest(
         strategy=strategy,
         data=data,
-        securities=None
-        if securities is None
-        else [name.strip() for name in securities.split(",") if name.strip()],
+        securities=None if securities is None else [name.strip() for name in securities.split(",") if name.strip()],
         max_sheets=max_sheets,
         header_row=header_row,
         config=config,
@@ -179,9 +167,7 @@ def _print_outcome(outcome: RunOutcome, request: RunRequest, as_json: bool) -> N
     pnl = sum(receipt.realized_pnl for receipt in good)
     fills = sum(receipt.trades for receipt in good)
     counts = ", ".join(f"{count} {status}" for status, count in sorted(outcome.counts.items()))
-    typer.echo(
-        f"{counts}; {fills:,} fills, realized P&L {pnl:,.2f}; results in {outcome.output_dir}", err=True
-    )
+    typer.echo(f"{counts}; {fills:,} fills, realized P&L {pnl:,.2f}; results in {outcome.output_dir}", err=True)
     if fills == 0 and good and request.window.only_trades:
         typer.echo("note: no fills; --only-trades hides the quotes that this strategy may need", err=True)
     if outcome.storage_fault is not None:

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from dbatch.plugins.discovery import Resolved
     from dbatch.strategies.parameters import ParameterInfo
 
-app = typer.Typer(
-    help="List the strategies that can be run, and show their parameters.", no_args_is_help=False
-)
+app = typer.Typer(help="List the strategies that can be run, and show their parameters.", no_args_is_help=False)
 
 StrategyPath = Annotated[
     list[str] | None,

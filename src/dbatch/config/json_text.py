@@ -24,9 +24,7 @@ def parse_json(text: str) -> Any:
     try:
         value = json.loads(text, object_pairs_hook=pairs_to_dict, parse_constant=suspicious.append)
     except json.JSONDecodeError as error:
-        raise Misplaced(
-            error.lineno, error.colno, f"is not JSON: {error.msg[:1].lower()}{error.msg[1:]}"
-        ) from error
+        raise Misplaced(error.lineno, error.colno, f"is not JSON: {error.msg[:1].lower()}{error.msg[1:]}") from error
     if suspicious:
         raise _first_fault(text)
     return value

@@ -45,9 +45,7 @@ def expand(
     everywhere, single = _split(overrides, names, faults)
     if faults:
         raise ConfigError(source, faults)
-    mapping = {
-        name: {**common, **sections.get(name, {}), **everywhere, **single.get(name, {})} for name in names
-    }
+    mapping = {name: {**common, **sections.get(name, {}), **everywhere, **single.get(name, {})} for name in names}
     return ParameterSections(mapping)
 
 

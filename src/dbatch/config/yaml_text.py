@@ -64,6 +64,4 @@ def parse_yaml(text: str) -> Any:
 
 
 def _misplaced(mark: Any, problem: str) -> Misplaced:
-    return (
-        Misplaced(mark.line + 1, mark.column + 1, problem) if mark is not None else Misplaced(1, 1, problem)
-    )
+    return Misplaced(mark.line + 1, mark.column + 1, problem) if mark is not None else Misplaced(1, 1, problem)

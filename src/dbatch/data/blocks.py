@@ -83,9 +83,7 @@ def _one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def _refuse(column: str, found: pa.DataType, wanted: str, where: str) -> SchemaError:
-    return SchemaError(
-        f"{where}: column {column!r} is {found}, must be {wanted}; 'dbatch convert-excel' writes it so"
-    )
+    return SchemaError(f"{where}: column {column!r} is {found}, must be {wanted}; 'dbatch convert-excel' writes it so")
 
 
 def _timestamps(array: pa.Array, where: str) -> np.ndarray:
@@ -108,9 +106,7 @@ def _kinds(array: pa.Array, where: str) -> np.ndarray:
             raise _refuse("type", array.type, "text (bid, ask or trade)", where)
         array = array.dictionary_encode()
     names = [str(value).strip().lower() for value in array.dictionary.to_pylist()]
-    codes = np.array(
-        [EVENT_TYPES.index(name) if name in EVENT_TYPES else OTHER for name in names] + [OTHER], np.int8
-    )
+    codes = np.array([EVENT_TYPES.index(name) if name in EVENT_TYPES else OTHER for name in names] + [OTHER], np.int8)
     indices = array.indices
     if indices.null_count:
         indices = indices.cast(pa.int32()).fill_null(len(names))

@@ -55,9 +55,7 @@ def list_files(path: str) -> tuple[bool, list[str]]:
         return False, [path]
     if not fs.isdir(inside):
         raise DataNotFoundError(f"{path}: no such file or folder")
-    return True, sorted(
-        fs.unstrip_protocol(name) for name in fs.find(inside) if _is_shown(tuple(name.split("/")[-1:]))
-    )
+    return True, sorted(fs.unstrip_protocol(name) for name in fs.find(inside) if _is_shown(tuple(name.split("/")[-1:])))
 
 
 def local_copy(path: str) -> Path:

@@ -81,9 +81,7 @@ def _parquet(files: Sequence[str], is_folder: bool, header_row: int | None) -> I
             for name in parquet_securities(file) or ():
                 held[name].append(file)
         if held:
-            return [
-                Security(name, name, Source("parquet", tuple(at), only=name)) for name, at in held.items()
-            ]
+            return [Security(name, name, Source("parquet", tuple(at), only=name)) for name, at in held.items()]
     found = []
     for file in files:
         stem = _stem(file)

@@ -48,9 +48,7 @@ def run_on_worker(plugin: str, job: Job) -> Receipt:
     return run_unit(run.context, job, stop=run.stop.is_set)
 
 
-def run_distributed(
-    client: Client, context: RunContext, jobs: Sequence[Job], *, ship: bool
-) -> Iterator[Receipt]:
+def run_distributed(client: Client, context: RunContext, jobs: Sequence[Job], *, ship: bool) -> Iterator[Receipt]:
     """Yield the receipts of `jobs` as they finish; a bounded number of tasks is under way at a time.
 
     Raises StorageError as soon as a worker cannot keep results. Leaving the loop early stops what is running.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from dbatch.data.blocks import NOT_A_TIME
 from dbatch.errors import HandlerError
-from dbatch.schema import FILL_COLUMNS
 
 _DTYPES = ("int64", "float64", "int64", "float64", "int64", "float64")
 
@@ -41,8 +40,9 @@ class Fills:
     def digest(self) -> str:
         """Return a hash of every value of every column, bit for bit."""
         digest = hashlib.sha256()
-        for name, column, dtype in zip(FILL_COLUMNS, self.columns, _DTYPES, strict=False):
-            digest.update(f"{name}:{dtype}:{len(column)}:".encode())
+        for field, dtype in zip(fields(self), _DTYPES, strict=True):
+            column = getattr(self, field.name)
+            digest.update(f"{field.name}:{dtype}:{len(column)}:".encode())
             digest.update(np.ascontiguousarray(column, dtype=np.dtype(dtype).newbyteorder("<")).data)
         return digest.hexdigest()
 
@@ -53,6 +53,8 @@ class Fills:
 
 def join_fills(pieces: Sequence[tuple[np.ndarray, ...]]) -> Fills:
     """Return `pieces` of six columns each, in order, as one."""
+    if len(pieces) == 1:
+        return Fills(*pieces[0])
     empty = tuple(np.empty(0, dtype) for dtype in _DTYPES)
     return Fills(*(np.concatenate(columns) for columns in zip(empty, *pieces, strict=True)))
 

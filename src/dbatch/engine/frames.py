@@ -25,9 +25,7 @@ def simulate_partitions(ticks: Any, ref: StrategyRef, sections: ParameterSection
     )
 
 
-def simulate_frame(
-    frame: pd.DataFrame, ref: StrategyRef, sections: Mapping[str, Mapping[str, Any]]
-) -> pd.DataFrame:
+def simulate_frame(frame: pd.DataFrame, ref: StrategyRef, sections: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Return the fills of one security's events, indexed by its name; a frame without rows has none."""
     if frame.empty:
         return _no_fills()

@@ -62,36 +62,26 @@ def _until(stop: Callable[[], bool], blocks: Iterable[EventBlock]) -> Iterable[E
         yield block
 
 
-def _run_compiled(
-    strategy: EventStrategy, section: Mapping[str, Any], blocks: Iterable[EventBlock]
-) -> JobResult:
-    from dbatch.engine.kernel import compile_kernel, flatten
+def _run_compiled(strategy: EventStrategy, section: Mapping[str, Any], blocks: Iterable[EventBlock]) -> JobResult:
+    from dbatch.engine.kernel import compile_kernel, flatten, readable_compile_errors
 
     kernel = compile_kernel(strategy)
-    params = flatten(strategy.bind(strategy.parameters(**section)))
+    params = flatten(strategy.bind(strategy.parameters(**section)), kernel.loop.params_type)
+    priced_only = strategy.view == "priced"
     windows = np.array(strategy.session, dtype=np.int64)
-    state = (np.zeros(kernel.state_ints, np.int64), np.zeros(kernel.state_floats, np.float64))
+    state = (np.zeros(kernel.loop.state_ints, np.int64), np.zeros(kernel.loop.state_floats, np.float64))
     clock = np.zeros(5, np.int64)
     market_days = np.empty(512, np.int64)
-    out = join_fills([]).columns
-    out = tuple(np.empty(_FILL_ROOM, column.dtype) for column in out)
+    out = tuple(np.empty(_FILL_ROOM, column.dtype) for column in join_fills([]).columns)
     pieces, days, rows, skipped = [], set(), 0, 0
     fresh = True
     for block in blocks:
         row = 0
         while row < len(block):
-            row, written, marked, passed = kernel.replay(
-                row,
-                *block,
-                strategy.view == "priced",
-                windows,
-                *params,
-                fresh,
-                *state,
-                clock,
-                market_days,
-                *out,
-            )
+            with readable_compile_errors(strategy):
+                row, written, marked, passed = kernel.replay(
+                    row, *block, priced_only, windows, *params, fresh, *state, clock, market_days, *out
+                )
             fresh = False
             skipped += passed
             days.update(market_days[:marked].tolist())

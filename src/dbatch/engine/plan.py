@@ -33,9 +33,9 @@ class Request:
 def code_hash(ref: StrategyRef, handler: object) -> str:
     """Return a hash of the code that decides a result: of all a compiled loop reaches, else of the plugin's files."""
     if isinstance(handler, EventStrategy):
-        from dbatch.engine.kernel import kernel_sources_hash
+        from dbatch.engine.kernel import compile_kernel
 
-        return kernel_sources_hash(handler)
+        return compile_kernel(handler).sources_hash
     return ref.source_hash
 
 

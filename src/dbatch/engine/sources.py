@@ -1,11 +1,14 @@
-"""Which source files a module's compiled code can reach."""
+"""Which source files, and which values in them, a strategy's compiled code can reach."""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
 import sys
+from collections.abc import Iterable
 from types import ModuleType
+
+import numpy as np
 
 _VERSIONED = frozenset(
     {"numpy", "numba", "llvmlite", "scipy", "pandas", "pyarrow", "dask", "distributed", "annotated_types"}
@@ -13,14 +16,15 @@ _VERSIONED = frozenset(
 """Packages that enter a kernel's identity by their version, not by their files."""
 
 
-def reached_sources(module: ModuleType) -> list[tuple[str, str]]:
-    """Return (module name, source text) of `module` and of all it imports, transitively, sorted by name.
+def reached_sources(modules: Iterable[ModuleType]) -> list[tuple[str, str]]:
+    """Return (module name, source and constants) of `modules` and of all they import, transitively, by name.
 
     The standard library and the packages whose versions are part of a kernel's name are left out. Too much
     rather than too little: a comment edited in any of them compiles anew, a changed helper never goes unseen.
+    The values of module constants count too, for a compiled loop freezes them: they may come from elsewhere.
     """
     found: dict[str, str] = {}
-    waiting = [module]
+    waiting = list(modules)
     while waiting:
         current = waiting.pop()
         name = current.__name__
@@ -28,9 +32,28 @@ def reached_sources(module: ModuleType) -> list[tuple[str, str]]:
         if name in found or path is None or not path.endswith(".py"):
             continue
         with open(path, encoding="utf-8") as file:
-            found[name] = file.read()
-        waiting.extend(_imports(current, found[name]))
+            source = file.read()
+        found[name] = source + "\n".join(_constants(current))
+        waiting.extend(_imports(current, source))
     return sorted(found.items())
+
+
+def _constants(module: ModuleType) -> list[str]:
+    kept = []
+    for name, value in sorted(vars(module).items()):
+        if name.startswith("__"):
+            continue
+        if isinstance(value, np.ndarray):
+            kept.append(f"{name}={value.dtype}{value.shape}{value.tobytes().hex()}")
+        elif _is_plain(value):
+            kept.append(f"{name}={value!r}")
+    return kept
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, tuple):
+        return all(_is_plain(item) for item in value)
+    return isinstance(value, int | float | complex | str | bytes | np.generic)
 
 
 def _imports(module: ModuleType, source: str) -> list[ModuleType]:

@@ -49,9 +49,7 @@ def list_strategies(
     return sorted(listings, key=lambda listing: (listing.name, listing.root is None, listing.origin))
 
 
-def resolve(
-    name: str, paths: Sequence[str] = (), entry_points: Iterable[EntryPoint] | None = None
-) -> Resolved:
+def resolve(name: str, paths: Sequence[str] = (), entry_points: Iterable[EntryPoint] | None = None) -> Resolved:
     """Return the strategy called `name`: one from `paths` before an installed one, a name before an alias.
 
     Raises StrategyError for a name that is unknown, that two strategies share, or whose strategy has a fault.

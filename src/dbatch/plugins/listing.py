@@ -55,9 +55,7 @@ def list_path(path: str) -> list[StrategyListing]:
     Raises StrategyError when `path` is missing or holds no strategy.
     """
     root = absolute(path)
-    looked_for = (
-        "looked for create_*_handler in the file, in FOLDER/*.py, FOLDER/handler.py and FOLDER/*/handler.py"
-    )
+    looked_for = "looked for create_*_handler in the file, in FOLDER/*.py, FOLDER/handler.py and FOLDER/*/handler.py"
     if root.is_file():
         found = list(_in_file(root, Candidate(root, root.parent), given=True))
         if found:
@@ -69,9 +67,7 @@ def list_path(path: str) -> list[StrategyListing]:
         found = [listing for candidate in group for listing in _in_file(root, candidate, given=False)]
         if found:
             return found
-    raise StrategyError(
-        f"strategy path '{path}' holds no strategy: {looked_for}, there and one folder deeper"
-    )
+    raise StrategyError(f"strategy path '{path}' holds no strategy: {looked_for}, there and one folder deeper")
 
 
 def _installed(point: metadata.EntryPoint) -> StrategyListing:
@@ -157,10 +153,7 @@ def _from_path(
     layout = place(root, candidate)
     dotted = next((part for part in _package_folders(candidate.file, layout.module) if "." in part), None)
     if dotted is not None and not layout.plain:
-        fault = (
-            fault
-            or f"{candidate.file}: folder name '{dotted}' holds a dot, so Python cannot import it; rename it"
-        )
+        fault = fault or f"{candidate.file}: folder name '{dotted}' holds a dot, so Python cannot import it; rename it"
     return StrategyListing(
         name=name,
         kind=kind_of(candidate.file, facts),

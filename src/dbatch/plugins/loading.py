@@ -57,9 +57,7 @@ def make_handler(ref: StrategyRef, config: Mapping[str, Mapping[str, Any]]) -> o
     except (Exception, SystemExit) as error:
         raise StrategyError(f"{called} failed: {where_it_broke(error, ref)}") from error
     if not callable(handler) and declared_parameters_of(handler) is None:
-        raise StrategyError(
-            f"{called} returned {type(handler).__name__}, must be a handler function or EventStrategy"
-        )
+        raise StrategyError(f"{called} returned {type(handler).__name__}, must be a handler function or EventStrategy")
     return handler
 
 
@@ -84,18 +82,14 @@ def load_module(ref: StrategyRef) -> ModuleType:
         files = installed_files(ref.module) if layout is None else layout_files(layout)
         contents = read_files(files)
         if source_hash(contents) != ref.source_hash:
-            raise StrategyError(
-                f"strategy '{ref.name}' ({ref.origin}): files changed since the run was planned"
-            )
+            raise StrategyError(f"strategy '{ref.name}' ({ref.origin}): files changed since the run was planned")
         known = modules.LOADED.get((ref.root, ref.module))
         if known is not None and known.source_hash == ref.source_hash:
             modules.activate(known)
             return known.module
         if layout is None:
             return _import_installed(ref)
-        digests = {
-            str(files[name]): hashlib.sha256(content).hexdigest() for name, content in contents.items()
-        }
+        digests = {str(files[name]): hashlib.sha256(content).hexdigest() for name, content in contents.items()}
         return _import_from_path(ref, layout, digests)
 
 
@@ -144,9 +138,7 @@ def _import_from_path(ref: StrategyRef, layout: Layout, digests: dict[str, str])
         raise
     if module.__file__ is None or not Path(module.__file__).samefile(layout.file):
         _take_back(layout, before)
-        raise StrategyError(
-            f"{layout.file}: importing '{layout.module}' gave {module.__file__} instead; rename one"
-        )
+        raise StrategyError(f"{layout.file}: importing '{layout.module}' gave {module.__file__} instead; rename one")
     added = tuple(entry for entry in sys.path if entry not in path_before)
     modules.LOADED[ref.root, ref.module] = modules.Loaded(
         layout=layout,
@@ -202,6 +194,4 @@ def _is_ours(filename: str) -> bool:
 
 
 def _named_tuple(value: object) -> type | None:
-    return (
-        value if isinstance(value, type) and issubclass(value, tuple) and hasattr(value, "_fields") else None
-    )
+    return value if isinstance(value, type) and issubclass(value, tuple) and hasattr(value, "_fields") else None

@@ -40,9 +40,7 @@ class Observers:
 
     def run_started(self, strategy: str, securities: Sequence[str], output_dir: str) -> None:
         """Tell every plugin that a run is about to start."""
-        self._call(
-            "dbatch_run_started", strategy=strategy, securities=tuple(securities), output_dir=output_dir
-        )
+        self._call("dbatch_run_started", strategy=strategy, securities=tuple(securities), output_dir=output_dir)
 
     def job_finished(self, security: str, status: str, receipt: Mapping[str, object]) -> None:
         """Tell every plugin that one job's receipt is committed."""

@@ -50,9 +50,7 @@ def unpack(shipped: ShippedStrategy, cache_dir: str | Path) -> StrategyRef:
     for name in (shipped.folder, shipped.root, *shipped.files):
         _refuse_escape(name)
     if source_hash(shipped.files) != shipped.ref.source_hash:
-        raise StrategyError(
-            f"strategy '{shipped.ref.name}': the files that arrived do not have the planned hash"
-        )
+        raise StrategyError(f"strategy '{shipped.ref.name}': the files that arrived do not have the planned hash")
     home = Path(os.path.abspath(cache_dir)) / "strategies" / shipped.ref.source_hash
     ref = replace(shipped.ref, root=str(home / shipped.folder / shipped.root))
     if not _is_intact(ref, shipped):

@@ -58,9 +58,7 @@ def read_source(path: Path) -> SourceFacts:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         found = _FACTORY_DEFINITION.findall(text.decode("utf-8", "replace"))
-        return SourceFacts(
-            defined=tuple(dict.fromkeys(found)), fault=f"{path}{line}: {type(error).__name__}: {reason}"
-        )
+        return SourceFacts(defined=tuple(dict.fromkeys(found)), fault=f"{path}{line}: {type(error).__name__}: {reason}")
     return _facts(tree)
 
 

@@ -66,9 +66,7 @@ def export_fills(output_dir: Path, parts: Iterator[tuple[str, pa.Table]]) -> Non
             named = pa.repeat(security, len(fills)).dictionary_encode()
             table = fills.replace_schema_metadata(None).add_column(0, "security", named)
             if writer is None:
-                writer = pq.ParquetWriter(
-                    temporary, table.schema, compression="zstd", write_page_checksum=True
-                )
+                writer = pq.ParquetWriter(temporary, table.schema, compression="zstd", write_page_checksum=True)
             writer.write_table(table)
         if writer is not None:
             writer.close()

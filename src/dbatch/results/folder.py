@@ -49,9 +49,7 @@ def locked(output_dir: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         pid = holder.read_text(encoding="utf-8").strip() if holder.exists() else "unknown"
-        raise LockedError(
-            f"{output_dir}: another dbatch (process {pid}) is writing there; wait for it"
-        ) from error
+        raise LockedError(f"{output_dir}: another dbatch (process {pid}) is writing there; wait for it") from error
     try:
         holder.write_text(str(os.getpid()), encoding="utf-8")
         yield

@@ -77,9 +77,7 @@ class Journal:
         """Keep `receipt`; raises StorageError."""
         self._ledger.commit(receipt)
         facts = f"{receipt.trades} fills" if receipt.status == "success" else receipt.error
-        self._log.append(
-            f"{_now()} {receipt.security} {receipt.status}: {facts} ({receipt.runtime_sec:.3f} s)"
-        )
+        self._log.append(f"{_now()} {receipt.security} {receipt.status}: {facts} ({receipt.runtime_sec:.3f} s)")
         self._log.extend(f"{_now()} {receipt.security} note: {note}" for note in receipt.notes)
         if receipt.details:
             self._log.append(receipt.details.rstrip())
@@ -91,12 +89,8 @@ class Journal:
         """
         good = [receipt for receipt in receipts if receipt.status == "success"]
         for receipt in good:
-            export.export_trades(
-                self._dir, file_names[receipt.security], export.read_part(self._dir, receipt)
-            )
-        export.export_fills(
-            self._dir, ((receipt.security, export.read_part(self._dir, receipt)) for receipt in good)
-        )
+            export.export_trades(self._dir, file_names[receipt.security], export.read_part(self._dir, receipt))
+        export.export_fills(self._dir, ((receipt.security, export.read_part(self._dir, receipt)) for receipt in good))
         export.export_summary(self._dir, receipts)
         status = "finished" if len(good) == len(receipts) else "failed"
         if ending.interrupted or ending.storage_fault:

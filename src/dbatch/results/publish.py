@@ -34,9 +34,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         move_into_place(temporary, path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise StorageError(
-            f"{path}: {error.strerror or error}, {len(content)} bytes were to be written"
-        ) from error
+        raise StorageError(f"{path}: {error.strerror or error}, {len(content)} bytes were to be written") from error
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -26,7 +26,7 @@ class EventStrategy:
 
     parameters: type[tuple[Any, ...]]
     bind: Callable[[Any], Any]
-    start: Callable[..., Any]
-    on_event: Callable[..., Any]
+    start: Any
+    on_event: Any
     session: SessionWindows = field(default_factory=SessionWindows)
     view: View = "priced"

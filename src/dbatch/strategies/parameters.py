@@ -37,9 +37,7 @@ def describe(parameters_cls: type) -> list[ParameterInfo]:
     for name, annotation in _annotations(parameters_cls).items():
         texts = [text for text in _metadata(annotation) if isinstance(text, str)]
         unit, description = [*texts, "", ""][:2]
-        infos.append(
-            ParameterInfo(name, type_text(annotation), unit, defaults.get(name, REQUIRED), description)
-        )
+        infos.append(ParameterInfo(name, type_text(annotation), unit, defaults.get(name, REQUIRED), description))
     return infos
 
 
@@ -77,14 +75,10 @@ def type_text(annotation: Any) -> str:
         return "none"
     if annotation is str:
         return "text"
-    return (
-        annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
-    )
+    return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
 
 
-def _validated(
-    parameters_cls: type, values: Mapping[str, Any]
-) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def _validated(parameters_cls: type, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     from pydantic import ValidationError
 
     adapters = _adapters(parameters_cls)
@@ -107,9 +101,7 @@ def _validated(
 def _unknown(name: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     return (
-        f"unknown parameter; did you mean '{close[0]}'?"
-        if close
-        else f"unknown parameter; known: {', '.join(known)}"
+        f"unknown parameter; did you mean '{close[0]}'?" if close else f"unknown parameter; known: {', '.join(known)}"
     )
 
 
