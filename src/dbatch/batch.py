@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,12 @@ from dbatch.data.sample import sample_path
 from dbatch.engine.execute import Execution, execute
 from dbatch.engine.observe import Observer, Silent
 from dbatch.engine.plan import Request, code_hash, make_jobs
-from dbatch.errors import Interrupted, UsageError
+from dbatch.errors import Interrupted, StorageError, UsageError
 from dbatch.model import Job, Receipt, RunContext, StrategyRef, Window
 from dbatch.plugins.discovery import resolve, search_paths
 from dbatch.plugins.loading import declared_parameters, make_handler
 from dbatch.plugins.manager import load as load_observers
 from dbatch.results.journal import Journal
-from dbatch.results.publish import StorageError
 from dbatch.strategies import EventStrategy
 from dbatch.strategies.parameters import validate
 
@@ -85,7 +84,7 @@ class RunOutcome:
 
 
 def make_plan(request: RunRequest) -> Plan:
-    """Return the plan of `request`; no event is read and nothing is written.
+    """Return the plan of `request`; the data is hashed but no event is looked at, and no result is touched.
 
     Raises UsageError (and its kinds) for a strategy, data, configuration or parameter that cannot be used.
     """
@@ -128,13 +127,17 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
     if not todo and journal.is_complete:
         observer.note(f"{plan.output_dir}: already done, nothing to compute (--rerun computes it again)")
         return RunOutcome(plan.output_dir, _ordered(plan, receipts, ""), 0)
-    journal.begin(_manifest(plan, request))
-    plugins.run_started(plan.ref.name, [job.security.name for job in plan.jobs], str(plan.output_dir))
     interrupted: int | None = None
     storage_fault: str | None = None
     stopped = "not run: the run was stopped before it"
+
+    def begin(slots: int, dashboard: str | None) -> None:
+        journal.begin(_manifest(plan, request))
+        plugins.run_started(plan.ref.name, [job.security.name for job in plan.jobs], str(plan.output_dir))
+        observer.started(plan.ref.name, len(plan.jobs), len(done), slots, dashboard)
+
     try:
-        with contextlib.closing(_receipts(plan, request, todo, len(done), observer)) as arriving:
+        with contextlib.closing(_receipts(plan, request, todo, begin)) as arriving:
             for receipt in arriving:
                 journal.commit(receipt)
                 receipts[receipt.key] = receipt
@@ -162,9 +165,10 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
 
 
 def _receipts(
-    plan: Plan, request: RunRequest, todo: Sequence[Job], done: int, observer: Observer
+    plan: Plan, request: RunRequest, todo: Sequence[Job], begin: Callable[[int, str | None], None]
 ) -> Generator[Receipt, None, None]:
-    if not todo:
+    if not todo:  # everything is computed, but files that people read are missing
+        begin(0, None)
         return
     context = RunContext(
         run_id=f"{time.time_ns():x}",
@@ -179,7 +183,7 @@ def _receipts(
         context,
         sorted(todo, key=lambda job: -size_hint(job.security.source)),  # the longest first, none left for the end
         compiled=plan.compiled,
-        on_start=lambda slots, link: observer.started(plan.ref.name, len(plan.jobs), done, slots, link),
+        on_start=begin,
     )
 
 

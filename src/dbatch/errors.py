@@ -6,10 +6,12 @@ DbatchError
 |  |- StrategyError      a strategy is unknown, ambiguous or cannot be loaded
 |  |- DataNotFoundError  the data that was named is not there, or holds no security
 |  `- OutputError        the output folder cannot be used
+|     `- LockedError     another driver is writing there: exit code 5
 |- DataError             one security's data cannot be used: a named failure of that security
 |  |- SchemaError        columns or types are not those of events
 |  `- WorkbookError      a workbook cannot be read
-`- HandlerError          a strategy's handler broke its contract
+|- HandlerError          a strategy's handler broke its contract
+`- StorageError          results cannot be kept: exit code 4, the run can go on later
 """
 
 from __future__ import annotations
@@ -51,6 +53,10 @@ class OutputError(UsageError):
     """The output folder cannot be used as asked."""
 
 
+class LockedError(OutputError):
+    """Another driver is writing into the output folder: exit code 5."""
+
+
 class DataError(DbatchError):
     """One security's data cannot be used."""
 
@@ -65,6 +71,10 @@ class WorkbookError(DataError):
 
 class HandlerError(DbatchError):
     """A strategy's handler broke its contract."""
+
+
+class StorageError(DbatchError):
+    """Results could not be written: the disk is full, gone or read-only. Nothing half-written has a final name."""
 
 
 class Interrupted(BaseException):

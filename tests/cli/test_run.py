@@ -247,7 +247,7 @@ def test_a_broken_file_is_a_named_failure_and_the_others_finish(dbatch: Dbatch, 
     assert set(broken["trades"]) == {""}
     assert "not readable as Parquet" in broken.loc["ZERO", "error"]
     assert "not readable as Parquet" in broken.loc["TORN", "error"]
-    assert "no column for price" in broken.loc["PRICELESS", "error"]
+    assert "has columns 'timestamp', 'type', 'volume'" in broken.loc["PRICELESS", "error"]
     assert "'price' is" in broken.loc["TEXT", "error"]
     assert "no events" in broken.loc["VOID", "error"]
     assert all(f"{name.lower()}.parquet" in broken.loc[name, "error"] for name in broken.index)

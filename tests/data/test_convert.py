@@ -290,7 +290,7 @@ def test_data_check_of_a_parquet_file_with_other_columns_says_which(tmp_path: Pa
 
     pq.write_table(pa.table({"x": [1]}), tmp_path / "a.parquet")
     (found,) = check_path(tmp_path / "a.parquet")
-    assert "has columns x; it must have" in str(found.error)
+    assert "has columns 'x'; events need" in str(found.error)
 
 
 def test_data_check_of_a_folder_without_data_is_a_usage_error(tmp_path: Path) -> None:

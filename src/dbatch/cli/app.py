@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from dbatch import __version__
-from dbatch.errors import DataError, DbatchError, Interrupted, UsageError
+from dbatch.errors import DataError, DbatchError, Interrupted, LockedError, StorageError, UsageError
 
 _COMMANDS = {
     "run": ("dbatch.cli.run", "Run a strategy over every security, in parallel, and keep the results."),
@@ -73,7 +74,7 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Batch backtests of tick strategies on Dask, with proof that parallel equals serial."""
+    """Batch backtests of tick strategies on Dask: one security, one partition, one task."""
 
 
 def run_app() -> None:
@@ -97,13 +98,14 @@ def run_app() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except Exception:  # noqa: BLE001 - a fault that dbatch cannot name is a bug of its own
+        traceback.print_exc()
+        print("this is a bug in dbatch; what was finished is kept", file=sys.stderr)
+        sys.exit(70)
 
 
 def exit_code(error: DbatchError) -> int:
     """Return the exit code that stands for `error`."""
-    from dbatch.results.folder import LockedError
-    from dbatch.results.publish import StorageError
-
     codes: tuple[tuple[type[DbatchError], int], ...] = (
         (LockedError, 5),
         (StorageError, 4),

@@ -133,7 +133,8 @@ def _print_plan(plan: Plan, request: RunRequest, as_json: bool) -> None:
     kind = request.execution.kind(plan.compiled)
     typer.echo(f"strategy  {plan.ref.name} ({plan.ref.origin})")
     typer.echo(f"data      {plan.market.origin}")
-    typer.echo(f"executor  {kind}, {request.execution.slots(len(plan.jobs))} at a time")
+    slots = "" if kind == "existing" else f", {request.execution.slots(len(plan.jobs))} at a time"
+    typer.echo(f"executor  {kind}{slots}")
     typer.echo(f"output    {plan.output_dir}")
     for job in plan.jobs:
         values = " ".join(f"{key}={value}" for key, value in job.section.items())

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from dbatch.data.blocks import block_of
 from dbatch.data.coerce import coerce_columns
 from dbatch.data.faults import Faults
 from dbatch.data.files import local_copy
@@ -17,6 +18,7 @@ from dbatch.data.market import open_market
 from dbatch.data.quality import QualityReport, report_of
 from dbatch.errors import DataError
 from dbatch.model import Security
+from dbatch.schema import EVENT_COLUMNS
 
 _BATCH_ROWS: Final = 131_072
 
@@ -91,6 +93,7 @@ def _parquet_batches(path: str, only: str | None, faults: Faults) -> Iterator[pa
         def place(row: int, column: int, start: int = start) -> str:
             return f"{PurePath(path).name}:{start + row}"
 
+        block_of(pa.RecordBatch.from_arrays(columns, list(EVENT_COLUMNS)), path)  # the types that a run would refuse
         yield coerce_columns([_plain(column) for column in columns], place, faults)
         start += len(columns[0])
 

@@ -1,4 +1,8 @@
-"""The market: which securities a path holds, and where the events of each lie. Nothing of them is read."""
+"""The market: which securities a path holds, and where the events of each lie.
+
+Their names come from file names, sheet names, partition folders or, where a file holds several, from its
+security column; no event is read.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from dbatch.data.files import is_local, list_files, local_copy, local_path
 from dbatch.data.header import names_a_security
@@ -74,14 +79,16 @@ def _parquet(files: Sequence[str], is_folder: bool, header_row: int | None) -> I
 
     partitions = _partitions(files)
     if partitions:
-        return [Security(name, name, Source("parquet", tuple(paths))) for name, paths in partitions.items()]
+        return [Security(ticker_of(name), name, Source("parquet", tuple(at))) for name, at in partitions.items()]
     if not is_folder or all(_PART.fullmatch(_stem(file)) for file in files):
         held: dict[str, list[str]] = defaultdict(list)
         for file in files:
             for name in parquet_securities(file) or ():
                 held[name].append(file)
         if held:
-            return [Security(name, name, Source("parquet", tuple(at), only=name)) for name, at in held.items()]
+            return [
+                Security(ticker_of(name), name, Source("parquet", tuple(at), only=name)) for name, at in held.items()
+            ]
     found = []
     for file in files:
         stem = _stem(file)
@@ -94,11 +101,20 @@ def _parquet(files: Sequence[str], is_folder: bool, header_row: int | None) -> I
 def _csv(files: Sequence[str], is_folder: bool, header_row: int | None) -> Iterable[Security]:
     from dbatch.data.csv import csv_securities
 
-    if not is_folder:
-        names = csv_securities(files[0])
-        if names is not None:
-            return [Security(name, name, Source("csv", (files[0],), only=name)) for name in names]
-    return [Security(ticker_of(_stem(file)), _stem(file), Source("csv", (file,))) for file in files]
+    held: dict[str, list[str]] = defaultdict(list)
+    found = []
+    for file in files:
+        try:
+            names = csv_securities(file)
+        except DataError:
+            if not is_folder:
+                raise
+            names = None  # a broken file among others is a failure of its own, told when it is read
+        for name in names or ():
+            held[name].append(file)
+        if names is None:
+            found.append(Security(ticker_of(_stem(file)), _stem(file), Source("csv", (file,))))
+    return found + [Security(name, name, Source("csv", tuple(at), only=name)) for name, at in held.items()]
 
 
 def _excel(files: Sequence[str], is_folder: bool, header_row: int | None) -> Iterable[Security]:
@@ -128,7 +144,7 @@ def _partitions(files: Sequence[str]) -> dict[str, list[str]]:
         for part in PurePosixPath(Path(file).as_posix()).parts[:-1]:
             key, equals, value = part.partition("=")
             if equals and names_a_security(key):
-                found[value].append(file)
+                found[unquote(value)].append(file)
     return found
 
 

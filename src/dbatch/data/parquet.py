@@ -21,7 +21,8 @@ from dbatch.schema import EVENT_COLUMNS
 def read_parquet(path: str, rows: int, only: str | None = None) -> Iterator[EventBlock]:
     """Yield the events of one file in file order, at most `rows` a block.
 
-    `only` keeps the rows with that value in the file's security column. Row group by row group, so that a file
+    `only` keeps the rows with that value in the file's security column; without it the column must hold one
+    security, lest several be replayed as one. Row group by row group, so that a file
     larger than memory streams. Raises DataError, naming the file, when it is not readable Parquet or its pages
     fail their checksums, SchemaError for columns that are not events'.
     """
@@ -38,12 +39,13 @@ def parquet_columns(path: str, rows: int, only: str | None = None) -> Iterator[l
             listed = ", ".join(map(repr, names)) or "none"
             raise SchemaError(f"{path}: has columns {listed}; events need {EXPECTED_COLUMNS}")
         wanted = [names[position] for position in found.positions]
-        security = _security_column(file) if only is not None else None
+        security = _security_column(file)
         read = wanted if security is None else [*wanted, security]
+        seen: set[str] = set()
         groups = _row_groups(file, security, only)
         for batch in file.iter_batches(batch_size=rows, columns=read, row_groups=groups, use_threads=False):
             if security is not None:
-                batch = batch.filter(pc.equal(batch.column(security).cast(pa.string()), only))
+                batch = _rows_of(only, batch, security, seen, path)
             yield [batch.column(name) for name in wanted]
 
 
@@ -91,10 +93,22 @@ def _security_column(file: pq.ParquetFile) -> str | None:
     return next((name for name in file.schema_arrow.names if names_a_security(name)), None)
 
 
+def _rows_of(only: str | None, batch: pa.RecordBatch, column: str, seen: set[str], path: str) -> pa.RecordBatch:
+    """Return the rows of `only`, or all of them as long as `seen`, the securities so far, is a single one."""
+    held = batch.column(column)
+    if only is not None:
+        return batch.filter(pc.equal(held.cast(pa.string()), only))
+    seen.update(str(value) for value in pc.unique(held).drop_null().to_pylist())
+    if len(seen) > 1:
+        listed = ", ".join(sorted(seen)[:3])
+        raise SchemaError(f"{path}: holds several securities ({listed}); give the file itself as --data")
+    return batch
+
+
 def _row_groups(file: pq.ParquetFile, column: str | None, only: str | None) -> list[int]:
     """Return the row groups that may hold `only`, by their statistics."""
     groups = list(range(file.num_row_groups))
-    if column is None:
+    if column is None or only is None:
         return groups
     position = file.schema_arrow.names.index(column)
     kept = []

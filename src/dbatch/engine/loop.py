@@ -69,6 +69,7 @@ def replay(first, timestamps, kinds, prices, volumes, priced_only, windows, para
             days += 1
             traded = 1
         state, fills = on_event(params, state, Event(timestamp, kind, price, volumes[row], day, phase))
+        {fills}, = fills
 {records}
         row += 1
     clock[0] = begin
@@ -80,14 +81,13 @@ def replay(first, timestamps, kinds, prices, volumes, priced_only, windows, para
     return row, written, days, skipped
 '''
 
-_RECORD = """        fill = fills[{index}]
-        if fill.quantity != 0:
+_RECORD = """        if fill_{index}.quantity != 0:
             out_times[written] = timestamp
-            out_prices[written] = fill.price
-            out_quantities[written] = fill.quantity
-            out_realized[written] = fill.realized
-            out_positions[written] = fill.position
-            out_pnl[written] = fill.pnl
+            out_prices[written] = fill_{index}.price
+            out_quantities[written] = fill_{index}.quantity
+            out_realized[written] = fill_{index}.realized
+            out_positions[written] = fill_{index}.position
+            out_pnl[written] = fill_{index}.pnl
             written += 1"""
 
 
@@ -127,6 +127,7 @@ def generate_loop(strategy: EventStrategy) -> Loop:
         params=params_text,
         state=state_text,
         max_fills=max_fills,
+        fills=", ".join(f"fill_{index}" for index in range(max_fills)),
         records="\n".join(_RECORD.format(index=i) for i in range(max_fills)),
         saves="\n".join(state.saves),
     )
@@ -150,8 +151,8 @@ def _signature(start: Any, on_event: Any) -> tuple[type, type, int]:
             raise TypeError
     except (KeyError, AttributeError, TypeError, ValueError, NameError) as error:
         raise StrategyError(
-            f"strategy {on_event.py_func.__module__!r}: annotate start(params: Params) -> State and on_event(params: Params, "
-            "state: State, event: Event) -> tuple[State, tuple[Fill, ...one a fill]], Params and State NamedTuples"
+            f"strategy {on_event.py_func.__module__!r}: annotate start(params: Params) -> State and "
+            "on_event(params: Params, state: State, event: Event) -> tuple[State, tuple[Fill, ...one a fill]], Params and State NamedTuples"
         ) from error
     return params_type, state_type, len(fills.__args__)
 

@@ -31,12 +31,13 @@ class Request:
 
 
 def code_hash(ref: StrategyRef, handler: object) -> str:
-    """Return a hash of the code that decides a result: of all a compiled loop reaches, else of the plugin's files."""
-    if isinstance(handler, EventStrategy):
-        from dbatch.engine.kernel import compile_kernel
+    """Return a hash of the code that decides a result: the plugin's files, and all that a compiled loop reaches."""
+    if not isinstance(handler, EventStrategy):
+        return ref.source_hash
+    from dbatch.engine.kernel import compile_kernel
 
-        return compile_kernel(handler).sources_hash
-    return ref.source_hash
+    both = f"{ref.source_hash} {compile_kernel(handler).sources_hash}"
+    return hashlib.sha256(both.encode()).hexdigest()
 
 
 def make_jobs(

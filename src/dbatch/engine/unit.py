@@ -16,10 +16,10 @@ from dbatch.data.faults import Faults
 from dbatch.data.read import read_events
 from dbatch.engine.fills import Fills
 from dbatch.engine.job import JobResult, run_job
-from dbatch.errors import DataError, DbatchError
+from dbatch.errors import DataError, DbatchError, StorageError
 from dbatch.model import Job, Receipt, RunContext, Status
 from dbatch.plugins.loading import make_handler
-from dbatch.results.publish import StorageError, publish_part
+from dbatch.results.publish import publish_part
 from dbatch.schema import FILL_COLUMNS
 
 _MEBIBYTE = 1 << 20

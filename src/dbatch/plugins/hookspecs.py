@@ -1,6 +1,6 @@
 """What a plugin may observe of a run. All hooks are optional; none can change a result or stop a run.
 
-    from dbatch.plugins.hookspecs import hookimpl
+    from dbatch import hookimpl
 
     @hookimpl
     def dbatch_run_finished(output_dir, counts): ...
@@ -32,4 +32,4 @@ def dbatch_job_finished(security: str, status: str, receipt: Mapping[str, object
 
 @hookspec
 def dbatch_run_finished(output_dir: str, counts: Mapping[str, int]) -> None:
-    """Everything is written; `counts` is jobs by status."""
+    """What could be written is written; `counts` is jobs by status."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dbatch.errors import OutputError
+from dbatch.errors import LockedError, OutputError
 from dbatch.results.ledger import LEDGER_NAME
 
 MANIFEST_NAME = "run_manifest.json"
@@ -20,10 +20,6 @@ SUMMARY_NAME = "backtest_summary.csv"
 FILLS_NAME = "fills.parquet"
 TRADES_ENDING = "_trades_timeseries.csv"
 _LOCK_NAME = ".dbatch.lock"
-
-
-class LockedError(OutputError):
-    """Another driver is writing into the output folder: exit code 5."""
 
 
 @contextmanager
@@ -76,7 +72,7 @@ def stored_request(output_dir: Path) -> dict[str, Any] | None:
 
 
 def clear(output_dir: Path) -> None:
-    """Remove what dbatch has written into `output_dir`, and nothing else."""
+    """Remove the results in `output_dir`: what a run writes there, by its names, and nothing else."""
     for path in _own_files(output_dir):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from dbatch.errors import OutputError
 from dbatch.model import Receipt
 from dbatch.results import export, folder
-from dbatch.results.ledger import Ledger, open_ledger
+from dbatch.results.ledger import LEDGER_NAME, Ledger, open_ledger
 
 
 class Ending(Protocol):
@@ -31,10 +31,12 @@ class Ending(Protocol):
 class Journal:
     """Commits receipts and, at the end, derives from them the files that people know."""
 
-    def __init__(self, output_dir: Path, request: Mapping[str, Any], ledger: Ledger) -> None:
+    def __init__(self, output_dir: Path, request: Mapping[str, Any], *, rerun: bool) -> None:
         self._dir = output_dir
         self._request = dict(request)
-        self._ledger = ledger
+        self._rerun = rerun
+        self._open = ExitStack()
+        self._ledger: Ledger | None = None
         self._manifest: dict[str, Any] = {}
         self._log: list[str] = []
 
@@ -47,12 +49,11 @@ class Journal:
         or when it cannot be written.
         """
         with folder.locked(output_dir):
-            if rerun:
-                folder.clear(output_dir)
-            else:
+            if not rerun:
                 _refuse_other(output_dir, folder.stored_request(output_dir), _plain(request))
-            with open_ledger(output_dir) as ledger:
-                yield cls(output_dir, request, ledger)
+            journal = cls(output_dir, request, rerun=rerun)
+            with journal._open:
+                yield journal
 
     @property
     def is_complete(self) -> bool:
@@ -62,12 +63,21 @@ class Journal:
 
     def successes(self, keys: Sequence[str]) -> dict[str, Receipt]:
         """Return the receipts, by key, of those jobs of `keys` that succeeded and whose part is intact."""
-        kept = self._ledger.receipts()
+        if self._rerun or not (self._dir / LEDGER_NAME).exists():
+            return {}
+        with open_ledger(self._dir) as ledger:
+            kept = ledger.receipts()
         found = (kept[key] for key in keys if key in kept and kept[key].status == "success")
         return {receipt.key: receipt for receipt in found if export.is_intact(self._dir, receipt)}
 
     def begin(self, manifest: Mapping[str, Any]) -> None:
-        """Write the manifest of a run under way: from here on the folder says what it is for."""
+        """Make the folder that of this run: from here on its manifest says what it is for.
+
+        What a rerun replaces is removed here and not before: until work begins nothing is touched.
+        """
+        if self._rerun:
+            folder.clear(self._dir)
+        self._ledger = self._open.enter_context(open_ledger(self._dir))
         self._manifest = {**manifest, "request": self._request, "started_at": _now(), "status": "running"}
         export.write_manifest(self._dir, self._manifest)
         self._log.append(f"{_now()} started {self._request['strategy']}")
@@ -75,6 +85,7 @@ class Journal:
 
     def commit(self, receipt: Receipt) -> None:
         """Keep `receipt`; raises StorageError."""
+        assert self._ledger is not None, "begin comes first"
         self._ledger.commit(receipt)
         facts = f"{receipt.trades} fills" if receipt.status == "success" else receipt.error
         self._log.append(f"{_now()} {receipt.security} {receipt.status}: {facts} ({receipt.runtime_sec:.3f} s)")
@@ -86,7 +97,10 @@ class Journal:
         """Write what people read: trades per security, all fills, summary, log, manifest. Raises StorageError.
 
         `receipts` are in security order; `file_names` gives each security's name as it may stand in a file's.
+        A run that was stopped before it began leaves everything as it was.
         """
+        if self._ledger is None:
+            return
         good = [receipt for receipt in receipts if receipt.status == "success"]
         for receipt in good:
             export.export_trades(self._dir, file_names[receipt.security], export.read_part(self._dir, receipt))

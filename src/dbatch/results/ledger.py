@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dbatch.errors import OutputError
+from dbatch.errors import OutputError, StorageError
 from dbatch.model import Receipt
-from dbatch.results.publish import StorageError
 
 LEDGER_NAME = "ledger.sqlite"
 

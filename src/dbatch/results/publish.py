@@ -12,11 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dbatch.errors import DbatchError
-
-
-class StorageError(DbatchError):
-    """Results could not be written: the disk is full, gone or read-only. Nothing half-written has a final name."""
+from dbatch.errors import StorageError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
