@@ -152,7 +152,8 @@ def _signature(start: Any, on_event: Any) -> tuple[type, type, int]:
     except (KeyError, AttributeError, TypeError, ValueError, NameError) as error:
         raise StrategyError(
             f"strategy {on_event.py_func.__module__!r}: annotate start(params: Params) -> State and "
-            "on_event(params: Params, state: State, event: Event) -> tuple[State, tuple[Fill, ...one a fill]], Params and State NamedTuples"
+            "on_event(params: Params, state: State, event: Event) -> tuple[State, tuple[Fill, ...one a fill]], "
+            "Params and State NamedTuples"
         ) from error
     return params_type, state_type, len(fills.__args__)
 

@@ -1,0 +1,55 @@
+"""Excel, the Parquet made from it and CSV of the same real ticks give the same fills, to the byte."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+SECURITY = "SPINNEYS"
+
+
+@pytest.fixture
+def sources(golden: Path, tmp_path: Path) -> dict[str, Path]:
+    """The same ticks in the vendor's layout and as CSV, beside the Parquet they come from."""
+    from openpyxl import Workbook
+
+    ticks = pd.read_parquet(golden / "ticks" / f"{SECURITY.lower()}.parquet")
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet(f"{SECURITY} UH Equity")
+    sheet.append([f"{SECURITY} UH Equity"])
+    sheet.append(["time, type, price and size of every tick"])
+    sheet.append(["Dates", "Type", "Price", "Size"])
+    for row in ticks.itertuples(index=False):
+        sheet.append([row.timestamp.to_pydatetime(), row.type, row.price, row.volume])
+    book.save(tmp_path / "book.xlsx")
+    folder = tmp_path / "csv"
+    folder.mkdir()
+    ticks.to_csv(folder / f"{SECURITY.lower()}.csv", index=False)
+    return {"parquet": golden / "ticks", "excel": tmp_path / "book.xlsx", "csv": folder}
+
+
+def test_excel_parquet_and_csv_of_the_same_ticks_give_the_same_fills(
+    golden: Path,
+    sources: dict[str, Path],
+    tmp_path: Path,
+    dbatch: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    made = dbatch("convert-excel", sources["excel"], "--output-dir", "made")
+    assert made.returncode == 0, made.stderr
+    written = {}
+    for name, data in {**sources, "converted": tmp_path / "made"}.items():
+        finished = dbatch(
+            "run", "--strategy", "v1_baseline", "--data", data, "--output-dir", name, "--no-dashboard",
+            "--securities", SECURITY, "--config", golden / "configs" / "v1_baseline_config.json",
+        )  # fmt: skip
+        assert finished.returncode == 0, finished.stderr
+        written[name] = (tmp_path / name / f"{SECURITY}_trades_timeseries.csv").read_bytes()
+
+    assert len(written["parquet"].splitlines()) == 785
+    assert written["excel"] == written["parquet"]
+    assert written["converted"] == written["parquet"]
+    assert written["csv"] == written["parquet"]
