@@ -32,16 +32,20 @@ def convert_excel(
     """Convert WORKBOOK to one Parquet file per security, and report the quality of each."""
     from dbatch.data.convert import convert_workbook
 
-    with _progress() as on_done:
-        outcomes = convert_workbook(
-            workbook,
-            output_dir,
-            force=force,
-            max_sheets=max_sheets,
-            header_row=header_row,
-            sort=sort,
-            on_done=on_done,
-        )
+    try:
+        with _progress() as on_done:
+            outcomes = convert_workbook(
+                workbook,
+                output_dir,
+                force=force,
+                max_sheets=max_sheets,
+                header_row=header_row,
+                sort=sort,
+                on_done=on_done,
+            )
+    except KeyboardInterrupt:
+        typer.echo("interrupted; finished securities are kept, the same command goes on", err=True)
+        raise typer.Exit(130) from None
     if as_json:
         securities = [outcome.to_json() for outcome in outcomes]
         print(json.dumps({"schema": "dbatch.convert-excel/1", "workbook": str(workbook), "securities": securities}))

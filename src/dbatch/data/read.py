@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,13 @@ def read_events(
 
         for path in source.paths:
             yield from read_parquet(path, rows, source.only)
+
+
+def stop_reading() -> None:
+    """End the child processes that read workbooks for this process; whoever waits for one gets a WorkbookError."""
+    excel = sys.modules.get("dbatch.data.excel")  # where nothing was read, nothing need be imported
+    if excel is not None:
+        excel.kill_children()
 
 
 def _read_excel(security: Security, rows: int, faults: Faults) -> Iterator[EventBlock]:

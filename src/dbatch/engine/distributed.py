@@ -13,6 +13,7 @@ from distributed import Client, WorkerPlugin, as_completed, get_worker
 from distributed.scheduler import KilledWorker
 
 from dbatch.cache import cache_dir
+from dbatch.data.read import stop_reading
 from dbatch.engine.unit import run_unit
 from dbatch.model import Job, Receipt, RunContext
 from dbatch.plugins.shipping import ShippedStrategy, localise, pack
@@ -40,6 +41,7 @@ class RunOnWorker(WorkerPlugin):  # type: ignore[misc]
     def teardown(self, worker: Any) -> None:
         if self.stop is not None:
             self.stop.set()
+            stop_reading()
 
 
 def run_on_worker(plugin: str, job: Job) -> Receipt:

@@ -56,10 +56,13 @@ def run_job(
 
 
 def _until(stop: Callable[[], bool], blocks: Iterable[EventBlock]) -> Iterable[EventBlock]:
-    for block in blocks:
-        if stop():
-            raise InterruptedError("stopped from outside")
+    remaining = iter(blocks)
+    while not stop():
+        block = next(remaining, None)
+        if block is None:
+            return
         yield block
+    raise InterruptedError("stopped from outside")
 
 
 def _run_compiled(strategy: EventStrategy, section: Mapping[str, Any], blocks: Iterable[EventBlock]) -> JobResult:
