@@ -2,54 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 from annotated_types import Ge, Gt, Le
 
-NO_LIMIT = float("inf")
-MOST_SHARES = 10**15
-CENTURY = 100 * 366 * 86_400
+NO_LIMIT: Final = float("inf")
+MOST_SHARES: Final = 10**15
+CENTURY: Final = 100 * 366 * 86_400
+
+QuoteSize = Annotated[int, Ge(0), Le(MOST_SHARES), "shares", "size of a quote on either side"]
+BidSize = Annotated[int | None, Ge(0), Le(MOST_SHARES), "shares", "size of a bid, in place of quote_size"]
+AskSize = Annotated[int | None, Ge(0), Le(MOST_SHARES), "shares", "size of an ask, in place of quote_size"]
+Refill = Annotated[float, Ge(0), Le(CENTURY), "seconds", "wait before a side is quoted in full again"]
+MaxPosition = Annotated[int, Ge(0), Le(MOST_SHARES), "shares", "largest position, long or short"]
+MaxNotional = Annotated[float | None, Gt(0), "currency", "largest position by value (v1_baseline only)"]
+Threshold = Annotated[float, Ge(0), "currency", "displayed value a level must have before we join it"]
+StopLoss = Annotated[float, Ge(0), "per cent", "loss of the cost basis that stops us out"]
 
 
 class Parameters(NamedTuple):
     """Parameters of one security."""
 
-    quote_size: Annotated[int, Ge(0), Le(MOST_SHARES), "shares", "size of a quote on either side"] = 50_000
-    quote_size_bid: Annotated[int | None, Ge(0), Le(MOST_SHARES), "shares", "size of a bid, in place of quote_size"] = (
-        None
-    )
-    quote_size_ask: Annotated[
-        int | None, Ge(0), Le(MOST_SHARES), "shares", "size of an ask, in place of quote_size"
-    ] = None
-    refill_interval_sec: Annotated[
-        float, Ge(0), Le(CENTURY), "seconds", "wait before a side is quoted in full again"
-    ] = 60
-    max_position: Annotated[int, Ge(0), Le(MOST_SHARES), "shares", "largest position, long or short"] = 2_000_000
-    max_notional: Annotated[float | None, Gt(0), "currency", "largest position by value (v1_baseline only)"] = None
-    min_local_currency_before_quote: Annotated[
-        float, Ge(0), "currency", "displayed value a level must have before we join it"
-    ] = 25_000
+    quote_size: QuoteSize = 50_000
+    quote_size_bid: BidSize = None
+    quote_size_ask: AskSize = None
+    refill_interval_sec: Refill = 60
+    max_position: MaxPosition = 2_000_000
+    max_notional: MaxNotional = None
+    min_local_currency_before_quote: Threshold = 25_000
 
 
 class StopLossParameters(NamedTuple):
     """Parameters of one security, with a stop."""
 
-    quote_size: Annotated[int, Ge(0), Le(MOST_SHARES), "shares", "size of a quote on either side"] = 50_000
-    quote_size_bid: Annotated[int | None, Ge(0), Le(MOST_SHARES), "shares", "size of a bid, in place of quote_size"] = (
-        None
-    )
-    quote_size_ask: Annotated[
-        int | None, Ge(0), Le(MOST_SHARES), "shares", "size of an ask, in place of quote_size"
-    ] = None
-    refill_interval_sec: Annotated[
-        float, Ge(0), Le(CENTURY), "seconds", "wait before a side is quoted in full again"
-    ] = 60
-    max_position: Annotated[int, Ge(0), Le(MOST_SHARES), "shares", "largest position, long or short"] = 2_000_000
-    max_notional: Annotated[float | None, Gt(0), "currency", "largest position by value (v1_baseline only)"] = None
-    min_local_currency_before_quote: Annotated[
-        float, Ge(0), "currency", "displayed value a level must have before we join it"
-    ] = 25_000
-    stop_loss_threshold_pct: Annotated[float, Ge(0), "per cent", "loss of the cost basis that stops us out"] = 2.0
+    quote_size: QuoteSize = 50_000
+    quote_size_bid: BidSize = None
+    quote_size_ask: AskSize = None
+    refill_interval_sec: Refill = 60
+    max_position: MaxPosition = 2_000_000
+    max_notional: MaxNotional = None
+    min_local_currency_before_quote: Threshold = 25_000
+    stop_loss_threshold_pct: StopLoss = 2.0
 
 
 class Limits(NamedTuple):

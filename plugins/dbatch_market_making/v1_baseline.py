@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from numba import njit
 
 from dbatch.sim import TRADE, Book, Event, Fill, Level, Order, is_quoted, mid_price, no_fill
 from dbatch.strategies import EventStrategy
 from dbatch_market_making.parameters import NO_LIMIT, Limits, Parameters, limits
-from dbatch_market_making.quoting import Quote, fill_quotes, is_waiting, no_quote, stamp
-from dbatch_market_making.session import SESSION, Desk, begin_event, new_desk, with_position
-
-
-class State(NamedTuple):
-    """The desk and its two quotes."""
-
-    desk: Desk
-    bid: Quote
-    ask: Quote
-
-
-@njit(inline="always")
-def start(params: Limits) -> State:
-    """Return the state before the first event."""
-    return State(new_desk(), no_quote(), no_quote())
+from dbatch_market_making.quoting import Quote, fill_quotes, is_waiting, stamp
+from dbatch_market_making.session import SESSION, begin_event, with_position
+from dbatch_market_making.state import State, start
 
 
 @njit(inline="always")

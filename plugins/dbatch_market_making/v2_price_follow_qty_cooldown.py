@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from numba import njit
 
@@ -11,22 +10,9 @@ from dbatch.sim import TRADE, Event, Fill, no_fill
 from dbatch.strategies import EventStrategy
 from dbatch_market_making.following import follow_both
 from dbatch_market_making.parameters import Limits, Parameters, limits
-from dbatch_market_making.quoting import Quote, fill_quotes, no_quote, stamp
-from dbatch_market_making.session import SESSION, Desk, begin_event, new_desk, with_position
-
-
-class State(NamedTuple):
-    """The desk and its two quotes; a quote's stamp is the time of its side's last fill."""
-
-    desk: Desk
-    bid: Quote
-    ask: Quote
-
-
-@njit(inline="always")
-def start(params: Limits) -> State:
-    """Return the state before the first event."""
-    return State(new_desk(), no_quote(), no_quote())
+from dbatch_market_making.quoting import fill_quotes, stamp
+from dbatch_market_making.session import SESSION, begin_event, with_position
+from dbatch_market_making.state import State, start
 
 
 @njit(inline="always")

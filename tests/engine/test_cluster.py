@@ -102,6 +102,25 @@ def test_a_python_handler_on_two_processes_gives_the_fills_of_a_loop_by_hand(mar
         pd.testing.assert_frame_equal(written, by_hand, check_exact=True, check_dtype=False)
 
 
+def test_a_compiled_strategy_listens_on_loopback_and_its_link_answers(market: Path, tmp_path: Path) -> None:
+    run = subprocess.Popen(
+        [
+            sys.executable, "-m", "dbatch", "run", "--strategy", "v1_baseline", "--data", "ticks",
+            "--output-dir", "out", "--chunk-size", "1",
+        ],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    base = dashboard_of(run)
+    addresses = set(listening_addresses(run.pid))
+    shown = page(f"{base}/status")
+    run.terminate()
+    run.communicate(timeout=60)
+
+    assert base.startswith("http://127.0.0.1:")
+    assert addresses == {"127.0.0.1"}
+    assert "Dask" in shown
+
+
 def dashboard_of(run: subprocess.Popen[str]) -> str:
     assert run.stderr is not None
     for line in run.stderr:

@@ -236,6 +236,7 @@ def test_the_modules_of_every_type_in_params_and_state_count() -> None:
         "dbatch_market_making.parameters",
         "dbatch_market_making.quoting",
         "dbatch_market_making.session",
+        "dbatch_market_making.state",
         "dbatch.sim.book",
         "dbatch.sim.position",
         "dbatch.sim.queue",

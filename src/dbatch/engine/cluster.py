@@ -72,10 +72,16 @@ def _signals_kept_from_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def dashboard_link(client: Any) -> str | None:
-    """Return the address of the dashboard of `client`'s scheduler, or None."""
-    link = client.dashboard_link
-    return str(link) if link else None
+def dashboard_link(client: Any, kind: Kind) -> str | None:
+    """Return the address of the dashboard of `client`'s scheduler, or None.
+
+    Our own listens on loopback, whatever name Dask would print for this machine.
+    """
+    if kind == "existing":
+        link = client.dashboard_link
+        return str(link) if link else None
+    port = client.scheduler_info()["services"].get("dashboard")
+    return f"http://{_LOOPBACK}:{port}/status" if port else None
 
 
 def _dashboard_port() -> int:

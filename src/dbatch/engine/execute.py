@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from dbatch.model import Job, Receipt, RunContext
+
+Kind = Literal["serial", "threads", "processes", "existing"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Execution:
         """Return how many jobs of `jobs` run at a time on this machine."""
         return 1 if self.serial else max(1, min(self.workers or _cores(), jobs))
 
-    def kind(self, compiled: bool) -> str:
+    def kind(self, compiled: bool) -> Kind:
         """Return what runs the jobs: compiled loops let go of the interpreter, plain handlers need processes."""
         if self.serial:
             return "serial"
@@ -51,9 +54,9 @@ def execute(
     from dbatch.engine.cluster import dashboard_link, open_client
     from dbatch.engine.distributed import run_distributed
 
-    with open_client(kind, slots, address=execution.scheduler, dashboard=execution.dashboard) as client:  # type: ignore[arg-type]
+    with open_client(kind, slots, address=execution.scheduler, dashboard=execution.dashboard) as client:
         running = max(sum(client.nthreads().values()), 1)
-        on_start(running, dashboard_link(client) if execution.dashboard else None)
+        on_start(running, dashboard_link(client, kind) if execution.dashboard else None)
         yield from run_distributed(client, context, jobs, ship=kind == "existing")
 
 

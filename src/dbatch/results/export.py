@@ -15,10 +15,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dbatch.durable import move_into_place
 from dbatch.errors import StorageError
 from dbatch.model import Receipt
 from dbatch.results.folder import FILLS_NAME, LOG_NAME, MANIFEST_NAME, SUMMARY_NAME, TRADES_ENDING
-from dbatch.results.publish import move_into_place, write_atomically
+from dbatch.results.publish import write_atomically
 from dbatch.schema import FILL_COLUMNS, SUMMARY_MEASURE_COLUMNS, SUMMARY_RESULT_COLUMNS
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dbatch.durable import move_into_place
 from dbatch.errors import StorageError
 
 
@@ -34,13 +35,6 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def move_into_place(temporary: str, path: Path) -> None:
-    """Give a finished, flushed temporary file its final name, and the permissions any new file has."""
-    os.chmod(temporary, 0o666 & ~_umask())
-    os.replace(temporary, path)
-    _flush_folder(path.parent)
 
 
 def parquet_bytes(table: pa.Table, facts: Mapping[str, Any] | None = None) -> bytes:
@@ -67,19 +61,3 @@ def publish_part(output_dir: str, key: str, fills: pa.Table, security: str) -> t
     name = part_name(key)
     write_atomically(Path(output_dir, name), content)
     return name, hashlib.sha256(content).hexdigest()
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from dbatch.data.excel.groups import SheetGroup, group_sheets
 from dbatch.data.excel.guard import kill_children, run_guarded
 from dbatch.data.excel.head import first_rows, list_sheets
 from dbatch.data.report import QualityReport
+from dbatch.durable import move_into_place
 from dbatch.errors import OutputError, WorkbookError
 from dbatch.schema import EVENT_RULES_VERSION
 
@@ -85,8 +85,7 @@ def convert_security(
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         report = run_guarded(_job(path, group, header_row, target=str(part), sort=sort, facts=facts))
-        os.replace(part, target)
-        _sync_folder(target.parent)
+        move_into_place(part, target)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
     finally:
@@ -119,13 +118,3 @@ def _job(
         "sort": sort,
         "facts": facts,
     }
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # a folder cannot be opened there
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
