@@ -26,7 +26,7 @@ def open_client(kind: Kind, workers: int, *, address: str | None, dashboard: boo
     that was there stays. Raises UsageError when nothing answers at `address`.
     """
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     _quiet()
     if kind == "existing":
@@ -37,21 +37,43 @@ def open_client(kind: Kind, workers: int, *, address: str | None, dashboard: boo
         with client:
             yield client
         return
-    listen = f"{_LOOPBACK}:{_dashboard_port() if dashboard else 0}"
     with dask.config.set({"distributed.comm.timeouts.connect": "30s"}), _signals_kept_from_children():
-        cluster = LocalCluster(
-            n_workers=1 if kind == "threads" else workers,
-            threads_per_worker=workers if kind == "threads" else 1,
-            processes=kind == "processes",
-            host=_LOOPBACK if kind == "processes" else None,
-            dashboard_address=listen,
-            scheduler_kwargs={"dashboard": dashboard, "dashboard_address": listen},
-            worker_dashboard_address=f"{_LOOPBACK}:0",
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        )
+        cluster = _local_cluster(kind == "processes", workers, dashboard)
     with cluster, Client(cluster, set_as_default=False) as client:
         yield client
+
+
+def _local_cluster(processes: bool, workers: int, dashboard: bool) -> Any:
+    """Return a running cluster on loopback: a worker process a slot, or one worker here with a thread a slot.
+
+    Spelled out rather than a LocalCluster, which gives a worker a port on every interface or else a dashboard
+    of its own: half a second of imports for each.
+    """
+    from distributed import Nanny, Scheduler, SpecCluster, Worker
+
+    comm = {"protocol": "tcp://", "host": _LOOPBACK} if processes else {"protocol": "inproc://"}
+    scheduler = {
+        "dashboard": dashboard,
+        "dashboard_address": f"{_LOOPBACK}:{_dashboard_port() if dashboard else 0}",
+        **comm,
+    }
+    worker = {
+        "cls": Nanny if processes else Worker,
+        "options": {
+            "nthreads": 1 if processes else workers,
+            "dashboard": False,
+            "dashboard_address": f"{_LOOPBACK}:0",
+            "memory_limit": 0,
+            "silence_logs": logging.CRITICAL,
+            **comm,
+        },
+    }
+    return SpecCluster(
+        workers=dict.fromkeys(range(workers if processes else 1), worker),
+        scheduler={"cls": Scheduler, "options": scheduler},
+        worker=worker,
+        silence_logs=logging.CRITICAL,
+    )
 
 
 @contextmanager
