@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +55,15 @@ def test_an_unknown_command_is_a_usage_error_with_a_suggestion() -> None:
 
     assert finished.returncode == 2
     assert "did you mean 'run'" in finished.stderr
+
+
+def test_a_run_does_not_import_dask_dataframe(tmp_path: Path) -> None:
+    code = f"""
+from dbatch.cli import main
+sys.argv = ["dbatch", "run", "--strategy", "v1_baseline", "--no-dashboard", "--output-dir", {str(tmp_path)!r}]
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code
+"""
+    assert "dask.dataframe" not in modules_after(code)

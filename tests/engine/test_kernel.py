@@ -302,3 +302,17 @@ def test_rows_without_time_or_a_price_above_zero_are_counted_and_not_seen() -> N
     block.prices[1:3] = np.nan, 0.0
     result = run(create_v1_baseline_handler({}), BUSY, block)
     assert (result.rows, result.rows_skipped, result.market_dates, len(result.fills)) == (4, 3, 1, 0)
+
+
+def test_the_loop_is_compiled_once_whatever_kind_of_arrays_come() -> None:
+    strategy = create_v1_baseline_handler({})
+    block = every_row_fills(64)
+    frozen = EventBlock(*(column.copy() for column in block))
+    for column in frozen:
+        column.flags.writeable = False
+    strided = EventBlock(*(np.repeat(column, 2)[::2] for column in block))
+
+    for each in (block, frozen, strided, block.rows(slice(3, 40)), block.rows(np.ones(64, bool))):
+        run_job(strategy, "AAA", {}, [each])
+
+    assert len(compile_kernel(strategy).replay.signatures) == 1

@@ -110,7 +110,7 @@ def _kinds(array: pa.Array, where: str) -> np.ndarray:
     indices = array.indices
     if indices.null_count:
         indices = indices.cast(pa.int32()).fill_null(len(names))
-    kinds: np.ndarray = codes[indices.to_numpy(zero_copy_only=False)]
+    kinds: np.ndarray = codes[np.from_dlpack(indices)]
     return kinds
 
 
@@ -136,5 +136,4 @@ def _volumes(array: pa.Array, where: str) -> np.ndarray:
 def _numbers(array: pa.Array, missing: float) -> np.ndarray:
     if array.null_count:
         array = array.fill_null(missing)
-    numbers: np.ndarray = array.to_numpy(zero_copy_only=False)
-    return numbers
+    return np.from_dlpack(array)  # unlike to_numpy it imports no pandas

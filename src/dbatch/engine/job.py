@@ -80,10 +80,11 @@ def _run_compiled(strategy: EventStrategy, section: Mapping[str, Any], blocks: I
     fresh = True
     for block in blocks:
         row = 0
+        columns = tuple(_frozen(column) for column in block)
         while row < len(block):
             with readable_compile_errors(strategy):
                 row, written, marked, passed = kernel.replay(
-                    row, *block, priced_only, windows, *params, fresh, *state, clock, market_days, *out
+                    row, *columns, priced_only, windows, *params, fresh, *state, clock, market_days, *out
                 )
             fresh = False
             skipped += passed
@@ -94,6 +95,13 @@ def _run_compiled(strategy: EventStrategy, section: Mapping[str, Any], blocks: I
     fills = join_fills(pieces)
     position, pnl = (int(fills.positions[-1]), float(fills.pnl[-1])) if len(fills) else (0, 0.0)
     return JobResult(fills, position, pnl, len(days), rows, skipped)
+
+
+def _frozen(column: np.ndarray) -> np.ndarray:
+    """Return `column` as the loop is compiled for: contiguous and read-only, lest it be compiled for each kind."""
+    view = np.ascontiguousarray(column).view()
+    view.flags.writeable = False
+    return view
 
 
 def _run_python(handler: Callable[..., Any], security: str, blocks: Iterable[EventBlock]) -> JobResult:

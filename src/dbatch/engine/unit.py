@@ -6,8 +6,8 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
 
+import numpy as np
 import psutil
 import pyarrow as pa
 
@@ -102,22 +102,25 @@ def _failure(job: Job, error: BaseException, seconds: float) -> Receipt:
 
 def fill_table(fills: Fills) -> pa.Table:
     """Return `fills` as a table of `schema.FILL_DTYPES`."""
-    columns: dict[str, Any] = dict(
-        zip(
-            FILL_COLUMNS,
-            (
-                pa.array(fills.timestamps.view("datetime64[ns]")),
-                pa.array(["sell", "buy"]).take(pa.array((fills.quantities > 0).astype("int8"))),
-                pa.array(fills.prices),
-                pa.array(abs(fills.quantities)),
-                pa.array(fills.realized),
-                pa.array(fills.positions),
-                pa.array(fills.pnl),
-            ),
-            strict=True,
-        )
+    sides = pa.DictionaryArray.from_arrays(_column((fills.quantities > 0).view("int8"), pa.int8()), _SIDES)
+    columns = (
+        _column(fills.timestamps, pa.timestamp("ns")),
+        sides.cast(pa.string()),
+        _column(fills.prices, pa.float64()),
+        _column(np.abs(fills.quantities), pa.int64()),
+        _column(fills.realized, pa.float64()),
+        _column(fills.positions, pa.int64()),
+        _column(fills.pnl, pa.float64()),
     )
-    return pa.table(columns)
+    return pa.Table.from_arrays(list(columns), list(FILL_COLUMNS))
+
+
+def _column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """Return `values` as they lie in memory; pa.array would do, but imports pandas."""
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+_SIDES = pa.StringArray.from_buffers(2, pa.py_buffer(np.array([0, 4, 7], np.int32)), pa.py_buffer(b"sellbuy"))
 
 
 def peak_rss_mb() -> float:

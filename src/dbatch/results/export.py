@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -37,7 +38,8 @@ def is_intact(output_dir: Path, receipt: Receipt) -> bool:
 def read_part(output_dir: Path, receipt: Receipt) -> pa.Table:
     """Return the fills of a successful job. Raises StorageError for a part that is gone or damaged."""
     try:
-        return pq.read_table(output_dir / receipt.part, page_checksum_verification=True, partitioning=None)
+        with pq.ParquetFile(output_dir / receipt.part, page_checksum_verification=True) as part:
+            return part.read()
     except (OSError, pa.ArrowException) as error:
         raise StorageError(f"{output_dir / receipt.part}: {error}") from error
 
@@ -65,8 +67,7 @@ def export_fills(output_dir: Path, parts: Iterator[tuple[str, pa.Table]]) -> Non
     try:
         writer: pq.ParquetWriter | None = None
         for security, fills in parts:
-            named = pa.repeat(security, len(fills)).dictionary_encode()
-            table = fills.replace_schema_metadata(None).add_column(0, "security", named)
+            table = fills.replace_schema_metadata(None).add_column(0, "security", _repeated(security, len(fills)))
             if writer is None:
                 writer = pq.ParquetWriter(temporary, table.schema, compression="zstd", write_page_checksum=True)
             writer.write_table(table)
@@ -122,10 +123,18 @@ def write_log(output_dir: Path, lines: Sequence[str]) -> None:
     write_atomically(output_dir / LOG_NAME, ("\n".join(lines) + "\n").encode())
 
 
+def _repeated(text: str, rows: int) -> pa.DictionaryArray:
+    """Return `text`, `rows` times; pa.repeat would do, but imports pandas."""
+    encoded = text.encode()
+    offsets = pa.py_buffer(np.array([0, len(encoded)], np.int32))
+    indices = pa.Array.from_buffers(pa.int32(), rows, [None, pa.py_buffer(bytes(4 * rows))])
+    return pa.DictionaryArray.from_arrays(indices, pa.StringArray.from_buffers(1, offsets, pa.py_buffer(encoded)))
+
+
 def _times(column: pa.ChunkedArray) -> list[str]:
     """Return times as "2025-04-14 10:00:00", with as many decimals of a second as one of them needs."""
-    times = column.to_numpy()
-    nanoseconds = times.view("int64")
+    nanoseconds = np.from_dlpack(column.cast(pa.int64()).combine_chunks())
+    times = nanoseconds.view("datetime64[ns]")
     for unit, step in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
         if not (nanoseconds % step).any():
             times = times.astype(f"datetime64[{unit}]")
