@@ -1,0 +1,91 @@
+"""Receipts come back as they were committed, whatever happened to the process meanwhile."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dbatch.errors import OutputError
+from dbatch.model import Receipt
+from dbatch.results.ledger import LEDGER_NAME, open_ledger
+
+RECEIPT = Receipt("k1", "NA", "success", part="parts/k1/k1.parquet", trades=3, realized_pnl=0.1 + 0.2, notes=("a",))
+
+
+def test_a_receipt_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    with open_ledger(tmp_path) as ledger:
+        ledger.commit(RECEIPT)
+
+    with open_ledger(tmp_path) as ledger:
+        assert ledger.receipts() == {"k1": RECEIPT}
+
+
+def test_a_second_receipt_of_a_job_replaces_the_first(tmp_path: Path) -> None:
+    failed = Receipt("k1", "NA", "failed", error="ValueError")
+    with open_ledger(tmp_path) as ledger:
+        ledger.commit(failed)
+        ledger.commit(RECEIPT)
+
+        assert ledger.receipts() == {"k1": RECEIPT}
+
+
+def test_what_was_committed_survives_a_process_that_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from dbatch.model import Receipt; from dbatch.results.ledger import open_ledger\n"
+        "with open_ledger(Path(sys.argv[1])) as ledger:\n"
+        "    ledger.commit(Receipt('k1', 'AAA', 'success'))\n"
+        "    os._exit(9)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert killed.returncode == 9
+
+    with open_ledger(tmp_path) as ledger:
+        assert list(ledger.receipts()) == ["k1"]
+
+
+@pytest.mark.parametrize("cut", range(1, 200, 13))
+def test_a_torn_last_record_is_dropped_and_the_rest_is_kept(tmp_path: Path, cut: int) -> None:
+    with open_ledger(tmp_path) as ledger:
+        ledger.commit(RECEIPT)
+        ledger.commit(Receipt("k2", "BBB", "success"))
+        copy = tmp_path / "copy"
+        copy.mkdir()
+        for name in (LEDGER_NAME, f"{LEDGER_NAME}-wal"):
+            (copy / name).write_bytes((tmp_path / name).read_bytes())
+    log = copy / f"{LEDGER_NAME}-wal"
+    os.truncate(log, log.stat().st_size - cut)
+
+    with open_ledger(copy) as ledger:
+        assert ledger.receipts() == {"k1": RECEIPT}
+
+
+def test_a_file_that_is_no_ledger_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / LEDGER_NAME).write_bytes(b"garbage" * 1000)
+
+    with pytest.raises(OutputError, match="--rerun starts anew"), open_ledger(tmp_path):
+        pass
+
+
+def test_an_empty_ledger_is_a_ledger_without_receipts(tmp_path: Path) -> None:
+    (tmp_path / LEDGER_NAME).write_bytes(b"")
+
+    with open_ledger(tmp_path) as ledger:
+        assert ledger.receipts() == {}
+
+
+def test_unknown_facts_of_a_later_version_are_left_out(tmp_path: Path) -> None:
+    with open_ledger(tmp_path) as ledger:
+        ledger.commit(RECEIPT)
+    connection = sqlite3.connect(tmp_path / LEDGER_NAME)
+    with connection:
+        connection.execute("update receipts set receipt = json_set(receipt, '$.later', 1)")
+    connection.close()
+
+    with open_ledger(tmp_path) as ledger:
+        assert ledger.receipts() == {"k1": RECEIPT}
