@@ -88,21 +88,22 @@ def make_plan(request: RunRequest) -> Plan:
 
     Raises UsageError (and its kinds) for a strategy, data, configuration or parameter that cannot be used.
     """
+    output_dir = Path(request.output_dir or Path("output", request.strategy)).absolute()  # before users' code runs
     paths = search_paths(request.strategy_paths)
     resolved = resolve(request.strategy, paths)
+    ref = dataclasses.replace(resolved.ref, name=request.strategy)  # an alias is the name as far as its user knows
     notes = list(resolved.notes)
     origin = request.data or _default_data(notes)
     market = open_market(origin, header_row=request.header_row).select(request.securities, request.max_sheets)
     sections, parameters, handler = _bind(
-        resolved.ref, request.config, request.overrides, [security.name for security in market.securities]
+        ref, request.config, request.overrides, [security.name for security in market.securities]
     )
-    code = code_hash(resolved.ref, handler)
+    code = code_hash(ref, handler)
     names = {security.name: sections.name_in_config(security.name) for security in market.securities}
     jobs = make_jobs(market.securities, code, request.window, names, parameters)
-    asked = Request(resolved.ref.name, code, request.window, {job.security.name: job.key for job in jobs})
-    output_dir = Path(request.output_dir or Path("output", resolved.ref.name))
+    asked = Request(ref.name, code, request.window, {job.security.name: job.key for job in jobs})
     compiled = isinstance(handler, EventStrategy)
-    return Plan(resolved.ref, compiled, market, sections, tuple(jobs), asked, output_dir, tuple(notes))
+    return Plan(ref, compiled, market, sections, tuple(jobs), asked, output_dir, tuple(notes))
 
 
 def run(request: RunRequest, observer: Observer | None = None) -> RunOutcome:
@@ -176,7 +177,7 @@ def _receipts(
         sections=plan.sections.mapping,
         window=request.window,
         chunk_rows=request.chunk_rows,
-        output_dir=str(plan.output_dir.absolute()),
+        output_dir=str(plan.output_dir),
     )
     yield from execute(
         request.execution,

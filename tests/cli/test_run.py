@@ -346,3 +346,64 @@ def test_a_result_that_cannot_be_written_stops_the_run_and_leaves_no_torn_file(
     assert not list((tmp_path / "out").rglob("*.tmp"))
     for part in (tmp_path / "out" / "parts").rglob("*.parquet"):
         pd.read_parquet(part)
+
+
+NOISY = """
+import os
+
+os.chdir("/")
+print("imported")
+
+
+def create_noisy_handler(config):
+    def handler(security, chunk, orderbook, state):
+        print("handled", security)
+        return {"trades": [], "missing": state["seen"]} if config[security].get("fail") else state
+
+    return handler
+"""
+
+
+@pytest.mark.parametrize("how", [["--serial"], ["--workers", "2", "--no-dashboard"]])
+def test_what_a_strategy_prints_or_changes_about_the_process_harms_nothing(
+    dbatch: Dbatch, ticks: Path, tmp_path: Path, how: list[str]
+) -> None:
+    (tmp_path / "noisy.py").write_text(NOISY)
+
+    finished = dbatch("run", "--strategy", "noisy", "--strategy-path", "noisy.py", "--data", "ticks", "--json", *how)
+
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout)["counts"] == {"success": 3}
+    assert "handled AAA" in finished.stderr
+    assert (tmp_path / "output" / "noisy" / "backtest_summary.csv").exists()
+
+
+def test_a_failure_names_the_line_of_the_handler_and_where_its_traceback_is(
+    dbatch: Dbatch, ticks: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "noisy.py").write_text(NOISY)
+
+    finished = dbatch(
+        "run", "--strategy", "noisy", "--strategy-path", "noisy.py", "--data", "ticks", "--serial",
+        "--set", "BBB.fail=true",
+    )  # fmt: skip
+
+    assert finished.returncode == 1
+    assert "failed: BBB: " in finished.stderr
+    assert "noisy.py:11: KeyError: 'seen'" in finished.stderr
+    assert "tracebacks are in" in finished.stderr
+
+
+def test_a_strategy_is_known_by_the_name_its_user_typed(dbatch: Dbatch, ticks: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "def create_short_handler(config):\n"
+        "    assert config['AAA']['size'] == 5\n"
+        "    return lambda security, chunk, orderbook, state: state\n"
+    )
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "mine_config.json").write_text('{"default": {"size": 5}}')
+
+    finished = dbatch("run", "--strategy", "mine", "--strategy-path", "mine.py", "--data", "ticks", "--serial")
+
+    assert finished.returncode == 0, finished.stderr
+    assert (tmp_path / "output" / "mine" / "backtest_summary.csv").exists()

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from dbatch.data.blocks import NOT_A_TIME, EventBlock, within
+from dbatch.engine.fills import fills_of_trades
 from dbatch.engine.job import JobResult, run_job
 from dbatch.errors import HandlerError
 from dbatch.model import Window
@@ -314,3 +315,52 @@ def test_an_unknown_type_changes_nothing() -> None:
     book = OrderBook()
     book.apply_update({"type": None, "price": 10.0, "volume": 5})
     assert (book.bids, book.asks, book.last_trade) == ({}, {}, None)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "2025-04-14T10:18:47",
+        "2025-04-14 10:18:47.000",
+        "2025-04-14T10:18:47+04:00",
+        "2025-04-14T10:18:47Z",
+        np.datetime64("2025-04-14T10:18:47"),
+        pd.Timestamp("2025-04-14T10:18:47", tz="Asia/Dubai"),
+        pd.Timestamp("2025-04-14T10:18:47").to_pydatetime(),
+    ],
+)
+def test_a_trades_time_keeps_its_clock_reading(given: object) -> None:
+    fills = fills_of_trades([trade(timestamp=given)])
+
+    assert fills.timestamps.tolist() == [pd.Timestamp("2025-04-14T10:18:47").value]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"timestamp": None}, "timestamp is None"),
+        ({"timestamp": 1.5}, "timestamp is 1.5"),
+        ({"timestamp": pd.NaT}, "timestamp is NaT"),
+        ({"timestamp": "noon"}, ""),
+        ({"fill_qty": -5}, "fill_qty is -5, must be above 0"),
+        ({"fill_qty": 0}, "fill_qty is 0, must be above 0"),
+        ({"fill_qty": 2**63}, "fill_qty"),
+        ({"fill_price": float("nan")}, "fill_price is nan, must be a finite number"),
+        ({"pnl": float("inf")}, "pnl is inf, must be a finite number"),
+    ],
+)
+def test_a_trade_that_means_nothing_is_refused_by_number_and_key(change: dict[str, object], said: str) -> None:
+    with pytest.raises(HandlerError, match=r"state\['trades'\]\[1\]: ") as caught:
+        fills_of_trades([trade(), trade(**change)])
+    assert said in str(caught.value)
+
+
+def test_trades_may_be_any_sequence_of_dicts() -> None:
+    from collections import deque
+
+    assert len(fills_of_trades(deque([trade(), trade()]))) == 2
+
+
+def trade(**changes: object) -> dict[str, object]:
+    usual = {"timestamp": pd.Timestamp("2025-04-14"), "side": "buy", "fill_price": 1.0, "fill_qty": 1}
+    return {**usual, "realized_pnl": 0.0, "position": 1, "pnl": 0.0, **changes}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -77,12 +80,29 @@ def run(
         rerun=rerun,
     )
     if dry_run:
-        _print_plan(make_plan(request), request, as_json)
+        with stdout_kept_for_data():
+            plan = make_plan(request)
+        _print_plan(plan, request, as_json)
         return
     _stop_on_signals()
-    outcome = run_batch(request, observer_for(Progress.none if no_progress else progress))
+    with stdout_kept_for_data():
+        outcome = run_batch(request, observer_for(Progress.none if no_progress else progress))
     _print_outcome(outcome, request, as_json)
     raise typer.Exit(_exit_code(outcome))
+
+
+@contextmanager
+def stdout_kept_for_data() -> Iterator[None]:
+    """Send what strategies print, in this process and in workers started meanwhile, to stderr."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _day(option: str, text: str | None) -> int | None:
@@ -164,6 +184,8 @@ def _print_outcome(outcome: RunOutcome, request: RunRequest, as_json: bool) -> N
     failed = [receipt for receipt in outcome.receipts if receipt.status not in ("success", "cancelled")]
     for receipt in failed:
         typer.echo(f"{receipt.status}: {receipt.security}: {receipt.error}", err=True)
+    if any(receipt.details for receipt in failed):
+        typer.echo(f"tracebacks are in {outcome.output_dir / 'run.log'}", err=True)
     good = [receipt for receipt in outcome.receipts if receipt.status == "success"]
     pnl = sum(receipt.realized_pnl for receipt in good)
     fills = sum(receipt.trades for receipt in good)

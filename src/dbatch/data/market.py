@@ -60,7 +60,7 @@ def open_market(path: str | os.PathLike[str], *, header_row: int | None = None) 
     nothing, UsageError when two places claim one security.
     """
     path = os.fspath(path)
-    path = local_path(path) if is_local(path) else path
+    path = os.path.abspath(local_path(path)) if is_local(path) else path
     is_folder, files = list_files(path)
     found: list[Security] = []
     for endings, find in ((_PARQUET, _parquet), (_CSV, _csv), (_EXCEL, _excel)):

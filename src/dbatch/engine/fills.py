@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,6 +15,7 @@ import numpy as np
 from dbatch.data.blocks import NOT_A_TIME
 from dbatch.errors import HandlerError
 
+_ZONE = re.compile(r"(?<=:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)$")
 _DTYPES = ("int64", "float64", "int64", "float64", "int64", "float64")
 
 
@@ -64,7 +68,7 @@ def fills_of_trades(trades: Any) -> Fills:
 
     Raises HandlerError, naming the trade and key, for what is missing or not a number of the column's kind.
     """
-    if not isinstance(trades, list | tuple):
+    if isinstance(trades, str | bytes) or not isinstance(trades, Sequence):
         raise HandlerError(f"state['trades'] is {type(trades).__name__}, must be a list of dicts")
     columns: list[list[Any]] = [[] for _ in _DTYPES]
     for number, trade in enumerate(trades):
@@ -78,6 +82,8 @@ def fills_of_trades(trades: Any) -> Fills:
 
 
 def _values(trade: Any) -> tuple[Any, ...]:
+    if not isinstance(trade, Mapping):
+        raise TypeError(f"is {type(trade).__name__}, must be a dict")
     side = str(trade["side"]).lower()
     if side not in ("buy", "sell"):
         raise ValueError(f"side is {trade['side']!r}, must be buy or sell")
@@ -86,23 +92,32 @@ def _values(trade: Any) -> tuple[Any, ...]:
         raise ValueError(f"fill_qty is {quantity}, must be above 0; the side says which way")
     return (
         _nanoseconds(trade["timestamp"]),
-        float(trade["fill_price"]),
+        _finite("fill_price", trade["fill_price"]),
         quantity if side == "buy" else -quantity,
-        float(trade["realized_pnl"]),
+        _finite("realized_pnl", trade["realized_pnl"]),
         _whole("position", trade["position"]),
-        float(trade["pnl"]),
+        _finite("pnl", trade["pnl"]),
     )
 
 
 def _nanoseconds(value: Any) -> int:
     """Return a time as nanoseconds since 1970; one with a zone keeps its clock reading."""
-    if getattr(value, "tzinfo", None) is not None:
-        value = value.replace(tzinfo=None)
-    year = getattr(value, "year", 1970)
-    moment = int(np.datetime64(value, "ns").astype("int64")) if 1678 <= year <= 2261 else NOT_A_TIME
+    moment = NOT_A_TIME
+    clock: Any = _ZONE.sub(r"\1", value) if isinstance(value, str) else value
+    if getattr(clock, "tzinfo", None) is not None:
+        clock = clock.replace(tzinfo=None)
+    if isinstance(clock, str | dt.date | np.datetime64) and 1678 <= getattr(clock, "year", 1970) <= 2261:
+        moment = int(np.datetime64(clock, "ns").astype("int64"))  # type: ignore[call-overload]  # any of the three
     if moment == NOT_A_TIME:
         raise ValueError(f"timestamp is {value!r}, must be a time between the years 1678 and 2261")
     return moment
+
+
+def _finite(name: str, value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} is {value!r}, must be a finite number")
+    return number
 
 
 def _whole(name: str, value: Any) -> int:

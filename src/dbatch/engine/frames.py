@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 
+from dbatch.cache import cache_dir
 from dbatch.config.sections import ParameterSections
 from dbatch.data.frame import block_of_frame
 from dbatch.engine.job import run_job
 from dbatch.engine.unit import fill_table
 from dbatch.model import StrategyRef
 from dbatch.plugins.loading import make_handler
+from dbatch.plugins.shipping import ShippedStrategy, localise, pack
 from dbatch.schema import FILL_DTYPES
 from dbatch.strategies import EventStrategy
 from dbatch.strategies.parameters import validate
@@ -20,19 +22,20 @@ from dbatch.strategies.parameters import validate
 
 def simulate_partitions(ticks: Any, ref: StrategyRef, sections: ParameterSections) -> Any:
     """Return `ticks` mapped partition by partition to the fills of `ref`; see `dbatch.simulate`."""
-    return ticks.map_partitions(
-        simulate_frame, ref, sections.mapping, meta=_no_fills(), enforce_metadata=True, token=f"{ref.name}"
-    )
+    shipped = pack(ref)
+    return ticks.map_partitions(simulate_frame, shipped, sections.mapping, meta=_no_fills(), enforce_metadata=True)
 
 
-def simulate_frame(frame: pd.DataFrame, ref: StrategyRef, sections: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def simulate_frame(
+    frame: pd.DataFrame, strategy: ShippedStrategy, sections: Mapping[str, Mapping[str, Any]]
+) -> pd.DataFrame:
     """Return the fills of one security's events, indexed by its name; a frame without rows has none."""
     if frame.empty:
         return _no_fills()
     security = str(frame.index[0])
     name = ParameterSections({key: dict(values) for key, values in sections.items()}).name_in_config(security)
     section = sections[name]
-    handler = make_handler(ref, sections)
+    handler = make_handler(localise(strategy, cache_dir()), sections)
     if isinstance(handler, EventStrategy):
         section = validate(handler.parameters, {name: section}, "config")[name]._asdict()
     result = run_job(handler, name, section, [block_of_frame(frame)])

@@ -18,7 +18,7 @@ from dbatch.engine.fills import Fills
 from dbatch.engine.job import JobResult, run_job
 from dbatch.errors import DataError, DbatchError, StorageError
 from dbatch.model import Job, Receipt, RunContext, Status
-from dbatch.plugins.loading import make_handler
+from dbatch.plugins.loading import make_handler, where_it_broke
 from dbatch.results.publish import publish_part
 from dbatch.schema import FILL_COLUMNS
 
@@ -39,7 +39,7 @@ def run_unit(context: RunContext, job: Job, *, stop: Callable[[], bool] = lambda
     except (StorageError, InterruptedError):
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - filed under its security, with its traceback
-        return _failure(job, error, time.perf_counter() - started)
+        return _failure(context, job, error, time.perf_counter() - started)
     return Receipt(
         key=job.key,
         security=job.security.name,
@@ -77,9 +77,9 @@ def _in_window(context: RunContext) -> str:
     return " among the dates and types asked for" if asked else ", the source is empty"
 
 
-def _failure(job: Job, error: BaseException, seconds: float) -> Receipt:
+def _failure(context: RunContext, job: Job, error: BaseException, seconds: float) -> Receipt:
     status: Status = "failed"
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = where_it_broke(error, context.strategy)
     if isinstance(error, SystemExit):
         status, text = "crashed", f"the handler called sys.exit({error.code!r})"
     elif isinstance(error, MemoryError):
