@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,8 @@ from dbatch.errors import HandlerError
 from dbatch.schema import EVENT_COLUMNS, EVENT_TYPES
 from dbatch.strategies import EventStrategy, OrderBook
 
-_FILL_ROOM = 1 << 15
+_FILL_ROOM = 1 << 17
+_THREAD = threading.local()
 _TYPE_NAMES = np.array([*EVENT_TYPES, None], dtype=object)
 
 
@@ -75,8 +77,8 @@ def _run_compiled(strategy: EventStrategy, section: Mapping[str, Any], blocks: I
     state = (np.zeros(kernel.loop.state_ints, np.int64), np.zeros(kernel.loop.state_floats, np.float64))
     clock = np.zeros(5, np.int64)
     market_days = np.empty(512, np.int64)
-    out = tuple(np.empty(_FILL_ROOM, column.dtype) for column in join_fills([]).columns)
-    pieces, days, rows, skipped = [], set(), 0, 0
+    out = _scratch()
+    pieces, days, rows, skipped, used = [], set(), 0, 0, 0
     fresh = True
     for block in blocks:
         row = 0
@@ -84,17 +86,38 @@ def _run_compiled(strategy: EventStrategy, section: Mapping[str, Any], blocks: I
         while row < len(block):
             with readable_compile_errors(strategy):
                 row, written, marked, passed = kernel.replay(
-                    row, *columns, priced_only, windows, *params, fresh, *state, clock, market_days, *out
+                    row,
+                    *columns,
+                    priced_only,
+                    windows,
+                    *params,
+                    fresh,
+                    *state,
+                    clock,
+                    market_days,
+                    *(column[used:] for column in out),
                 )
             fresh = False
             skipped += passed
             days.update(market_days[:marked].tolist())
-            if written:
-                pieces.append(tuple(column[:written].copy() for column in out))
+            used += written
+            if row < len(block):  # no room left
+                pieces.append(tuple(column[:used].copy() for column in out))
+                used = 0
         rows += len(block)
+    pieces.append(tuple(column[:used].copy() for column in out))
     fills = join_fills(pieces)
     position, pnl = (int(fills.positions[-1]), float(fills.pnl[-1])) if len(fills) else (0, 0.0)
     return JobResult(fills, position, pnl, len(days), rows, skipped)
+
+
+def _scratch() -> tuple[np.ndarray, ...]:
+    """Return this thread's arrays for the loop to write fills into: memory touched once serves all its jobs."""
+    arrays = getattr(_THREAD, "arrays", None)
+    if arrays is None or len(arrays[0]) != _FILL_ROOM:
+        arrays = tuple(np.empty(_FILL_ROOM, column.dtype) for column in join_fills([]).columns)
+        _THREAD.arrays = arrays
+    return arrays
 
 
 def _frozen(column: np.ndarray) -> np.ndarray:
