@@ -20,7 +20,7 @@ from dbatch.data.sample import sample_path
 from dbatch.engine.execute import Execution, execute
 from dbatch.engine.observe import Observer, Silent
 from dbatch.engine.plan import Request, code_hash, make_jobs
-from dbatch.errors import Interrupted, StorageError, UsageError
+from dbatch.errors import ClusterError, Interrupted, StorageError, UsageError
 from dbatch.model import Job, Receipt, RunContext, StrategyRef, Window
 from dbatch.plugins.discovery import resolve, search_paths
 from dbatch.plugins.loading import declared_parameters, make_handler
@@ -68,15 +68,15 @@ class Plan:
 class RunOutcome:
     """How a run ended: a receipt per security in security order, how many there are of each status.
 
-    `interrupted` is the signal that stopped it, `storage_fault` says why results could not be kept; `computed`
-    counts the jobs of this call, the others were done before.
+    `interrupted` is the signal that stopped it, `fault` says why it could not go on (a full disk, a lost
+    cluster); `computed` counts the jobs of this call, the others were done before.
     """
 
     output_dir: Path
     receipts: tuple[Receipt, ...]
     computed: int
     interrupted: int | None = None
-    storage_fault: str | None = None
+    fault: str | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -129,7 +129,7 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
         observer.note(f"{plan.output_dir}: already done, nothing to compute (--rerun computes it again)")
         return RunOutcome(plan.output_dir, _ordered(plan, receipts, ""), 0)
     interrupted: int | None = None
-    storage_fault: str | None = None
+    fault: str | None = None
     stopped = "not run: the run was stopped before it"
 
     def begin(slots: int, dashboard: str | None) -> None:
@@ -151,16 +151,16 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
         interrupted = 2
     except Interrupted as signal:
         interrupted = signal.number
-    except StorageError as error:
-        storage_fault = str(error)
+    except (StorageError, ClusterError) as error:
+        fault = str(error)
     finally:
         observer.ended()
     ordered = _ordered(plan, receipts, stopped)
-    outcome = RunOutcome(plan.output_dir, ordered, len(receipts) - len(done), interrupted, storage_fault)
+    outcome = RunOutcome(plan.output_dir, ordered, len(receipts) - len(done), interrupted, fault)
     try:
         journal.finish(ordered, {job.security.name: file_slug(job.security.name) for job in plan.jobs}, outcome)
     except StorageError as error:
-        outcome = dataclasses.replace(outcome, storage_fault=storage_fault or str(error))
+        outcome = dataclasses.replace(outcome, fault=fault or str(error))
     plugins.run_finished(str(plan.output_dir), outcome.counts)
     return outcome
 

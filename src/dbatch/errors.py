@@ -11,7 +11,8 @@ DbatchError
 |  |- SchemaError        columns or types are not those of events
 |  `- WorkbookError      a workbook cannot be read
 |- HandlerError          a strategy's handler broke its contract
-`- StorageError          results cannot be kept: exit code 4, the run can go on later
+|- StorageError          results cannot be kept: exit code 4, the run can go on later
+`- ClusterError          the Dask cluster is gone: exit code 4, the run can go on later
 """
 
 from __future__ import annotations
@@ -75,6 +76,10 @@ class HandlerError(DbatchError):
 
 class StorageError(DbatchError):
     """Results could not be written: the disk is full, gone or read-only. Nothing half-written has a final name."""
+
+
+class ClusterError(DbatchError):
+    """The Dask cluster that ran the jobs is gone; what was finished is kept."""
 
 
 class Interrupted(BaseException):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -190,3 +191,39 @@ def test_a_task_is_small_however_many_parameters_there_are(market: Path) -> None
     jobs = make_jobs(found.securities, "code", Window(), {name: name for name in sections}, sections)
 
     assert max(len(pickle.dumps(job)) for job in jobs) < 10_000
+
+
+def test_a_scheduler_that_dies_ends_the_run_with_exit_code_4(market: Path, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    address = f"tcp://127.0.0.1:{port}"
+    dask = [sys.executable, "-m", "dask"]
+    scheduler = subprocess.Popen(
+        [*dask, "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"], stderr=subprocess.DEVNULL
+    )
+    worker = subprocess.Popen(
+        [*dask, "worker", address, "--nworkers", "1", "--nthreads", "1", "--no-dashboard"], stderr=subprocess.DEVNULL
+    )
+    try:
+        run = subprocess.Popen(
+            [
+                sys.executable, "-m", "dbatch", "run", "--strategy", "patient", "--strategy-path", "patient.py",
+                "--data", "ticks", "--scheduler", address, "--output-dir", "out", "--set", "nap=2",
+                "--set", f"pids={tmp_path / 'pids.txt'}",
+            ],
+            cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("out/parts/*/*.parquet")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        scheduler.kill()
+        _, said = run.communicate(timeout=60)
+    finally:
+        scheduler.kill()
+        worker.kill()
+
+    assert run.returncode == 4, said
+    assert "the Dask cluster is gone" in said
+    assert "go on with: dbatch run" in said
+    assert "Traceback" not in said

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from dbatch import __version__
-from dbatch.errors import DataError, DbatchError, Interrupted, LockedError, StorageError, UsageError
+from dbatch.errors import ClusterError, DataError, DbatchError, Interrupted, LockedError, StorageError, UsageError
 
 _COMMANDS = {
     "run": ("dbatch.cli.run", "Run a strategy over every security, in parallel, and keep the results."),
@@ -109,6 +109,7 @@ def exit_code(error: DbatchError) -> int:
     codes: tuple[tuple[type[DbatchError], int], ...] = (
         (LockedError, 5),
         (StorageError, 4),
+        (ClusterError, 4),
         (UsageError, 2),
         (DataError, 2),  # of a single security it is a named failure; here nothing was started
     )

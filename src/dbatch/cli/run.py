@@ -132,7 +132,7 @@ def _stop_on_signals() -> None:
 def _exit_code(outcome: RunOutcome) -> int:
     if outcome.interrupted is not None:
         return 128 + outcome.interrupted
-    if outcome.storage_fault is not None:
+    if outcome.fault is not None:
         return 4
     return 0 if set(outcome.counts) <= {"success"} else 1
 
@@ -174,7 +174,7 @@ def _print_outcome(outcome: RunOutcome, request: RunRequest, as_json: bool) -> N
             "counts": outcome.counts,
             "computed": outcome.computed,
             "interrupted": outcome.interrupted,
-            "storage_fault": outcome.storage_fault,
+            "fault": outcome.fault,
             "securities": [summary_row(receipt) for receipt in outcome.receipts],
         }
         typer.echo(json.dumps(facts))
@@ -193,9 +193,9 @@ def _print_outcome(outcome: RunOutcome, request: RunRequest, as_json: bool) -> N
     typer.echo(f"{counts}; {fills:,} fills, realized P&L {pnl:,.2f}; results in {outcome.output_dir}", err=True)
     if fills == 0 and good and request.window.only_trades:
         typer.echo("note: no fills; --only-trades hides the quotes that this strategy may need", err=True)
-    if outcome.storage_fault is not None:
-        typer.echo(f"error: results could not be kept: {outcome.storage_fault}", err=True)
-    if outcome.interrupted is not None or outcome.storage_fault is not None:
+    if outcome.fault is not None:
+        typer.echo(f"error: {outcome.fault}", err=True)
+    if outcome.interrupted is not None or outcome.fault is not None:
         typer.echo(f"finished jobs are kept; go on with: {_command_line()}", err=True)
 
 

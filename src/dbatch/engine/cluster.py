@@ -118,5 +118,7 @@ def _dashboard_port() -> int:
 
 
 def _quiet() -> None:
-    for name in ("distributed", "tornado", "bokeh", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    """Keep Dask's own log from the terminal: what a run has to tell, its receipts and errors tell."""
+    for name in ("distributed", "tornado", "bokeh", "asyncio", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado", "bokeh", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event as Flag
 from typing import Any
 
 from distributed import Client, WorkerPlugin, as_completed, get_worker
+from distributed.client import CancelledError
 from distributed.scheduler import KilledWorker
 
 from dbatch.cache import cache_dir
 from dbatch.data.read import stop_reading
 from dbatch.engine.unit import run_unit
+from dbatch.errors import ClusterError
 from dbatch.model import Job, Receipt, RunContext
 from dbatch.plugins.shipping import ShippedStrategy, localise, pack
 
@@ -36,7 +38,7 @@ class RunOnWorker(WorkerPlugin):  # type: ignore[misc]
         self.stop = Flag()
         if self.shipped is not None:
             strategy = localise(self.shipped, cache_dir())
-            self.context = RunContext(**{**self.context.__dict__, "strategy": strategy})
+            self.context = replace(self.context, strategy=strategy)
 
     def teardown(self, worker: Any) -> None:
         if self.stop is not None:
@@ -81,10 +83,13 @@ def run_distributed(client: Client, context: RunContext, jobs: Sequence[Job], *,
 
 def _receipt_of(future: Any, job: Job) -> Receipt:
     """Return the receipt of a finished task; a worker's death is a receipt too, whatever else failed is raised."""
-    error = future.exception()
-    if error is None:
-        receipt: Receipt = future.result()
-        return receipt
+    try:
+        error = future.exception() if future.status == "error" else None
+        if error is None:
+            receipt: Receipt = future.result()
+            return receipt
+    except (CancelledError, OSError) as lost:
+        raise ClusterError(f"the Dask cluster is gone ({type(lost).__name__})") from lost
     if isinstance(error, KilledWorker):
         text = "its worker process died each time it ran (os._exit, a crash in native code, or out of memory)"
         return Receipt(key=job.key, security=job.security.name, status="crashed", error=text)

@@ -77,7 +77,9 @@ def export_fills(output_dir: Path, parts: Iterator[tuple[str, pa.Table]]) -> Non
                 os.fsync(file.fileno())
             move_into_place(temporary, output_dir / FILLS_NAME)
     except OSError as error:
-        raise StorageError(f"{output_dir / FILLS_NAME}: {error.strerror or error}") from error
+        raise StorageError(
+            f"results could not be kept: {output_dir / FILLS_NAME}: {error.strerror or error}"
+        ) from error
     finally:
         Path(temporary).unlink(missing_ok=True)
 

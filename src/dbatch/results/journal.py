@@ -21,7 +21,7 @@ class Ending(Protocol):
     @property
     def interrupted(self) -> int | None: ...
     @property
-    def storage_fault(self) -> str | None: ...
+    def fault(self) -> str | None: ...
     @property
     def computed(self) -> int: ...
     @property
@@ -107,7 +107,7 @@ class Journal:
         export.export_fills(self._dir, ((receipt.security, export.read_part(self._dir, receipt)) for receipt in good))
         export.export_summary(self._dir, receipts)
         status = "finished" if len(good) == len(receipts) else "failed"
-        if ending.interrupted or ending.storage_fault:
+        if ending.interrupted or ending.fault:
             status = "interrupted"
         self._log.append(f"{_now()} {status}: {ending.counts}")
         export.write_log(self._dir, self._log)
@@ -117,7 +117,7 @@ class Journal:
             "counts": ending.counts,
             "computed": ending.computed,
             "interrupted_by_signal": ending.interrupted,
-            "storage_fault": ending.storage_fault,
+            "fault": ending.fault,
             "results": {receipt.security: _facts(receipt) for receipt in receipts},
         }
         export.write_manifest(self._dir, self._manifest)

@@ -42,7 +42,7 @@ class Ledger:
                     values,
                 )
         except sqlite3.OperationalError as error:
-            raise StorageError(f"{self._path}: {error}") from error
+            raise StorageError(f"results could not be kept: {self._path}: {error}") from error
 
     def receipts(self) -> dict[str, Receipt]:
         """Return the receipts kept, by job key."""

@@ -22,7 +22,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     except OSError as error:
-        raise StorageError(f"{path}: {error.strerror or error}") from error
+        raise StorageError(f"results could not be kept: {path}: {error.strerror or error}") from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -31,7 +31,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         move_into_place(temporary, path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise StorageError(f"{path}: {error.strerror or error}, {len(content)} bytes were to be written") from error
+        said = f"{path}: {error.strerror or error}, {len(content)} bytes were to be written"
+        raise StorageError(f"results could not be kept: {said}") from error
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
