@@ -95,12 +95,13 @@ def entry_point():
 
 @pytest.fixture(autouse=True)
 def _same_modules_afterwards():
-    before, path, loaded = dict(sys.modules), list(sys.path), dict(modules.LOADED)
+    before, path, loaded, put = dict(sys.modules), list(sys.path), dict(modules.LOADED), set(modules._PUT)
     yield
     for name in [name for name in sys.modules if name not in before]:
         if name.partition(".")[0] not in ("numba", "pandas", "pydantic", "numpy"):
             del sys.modules[name]
     sys.modules.update(before)
     sys.path[:] = path
+    modules._PUT.intersection_update(put)
     modules.LOADED.clear()
     modules.LOADED.update(loaded)

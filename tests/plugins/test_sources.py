@@ -12,7 +12,7 @@ def test_the_description_is_the_first_line_of_the_docstring(tmp_path):
 
 def test_without_a_module_docstring_the_factory_describes_the_strategy(tmp_path):
     facts = facts_of(tmp_path, 'def create_a_handler(config):\n    """Sells high."""\n')
-    assert facts.description == "Sells high."
+    assert facts.described("create_a_handler") == "Sells high."
 
 
 def test_a_factory_bound_by_assignment_is_found(tmp_path):

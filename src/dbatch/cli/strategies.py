@@ -23,7 +23,7 @@ StrategyPath = Annotated[
     typer.Option(
         "--strategy-path",
         metavar="PATH",
-        help="A strategy file, a folder of files or of packages; repeatable (else DBATCH_STRATEGY_PATH).",
+        help="A strategy file, a folder of files or of packages, a project; repeatable (else DBATCH_STRATEGY_PATH).",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

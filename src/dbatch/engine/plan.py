@@ -11,6 +11,8 @@ from typing import Any
 
 from dbatch.data.read import fingerprint
 from dbatch.model import Job, Security, StrategyRef, Window
+from dbatch.plugins.hashing import source_hash
+from dbatch.plugins.loading import outside_files
 from dbatch.schema import RESULT_SCHEMA_VERSION
 from dbatch.strategies import EventStrategy
 
@@ -31,13 +33,18 @@ class Request:
 
 
 def code_hash(ref: StrategyRef, handler: object) -> str:
-    """Return a hash of the code that decides a result: the plugin's files, and all that a compiled loop reaches."""
-    if not isinstance(handler, EventStrategy):
-        return ref.source_hash
-    from dbatch.engine.kernel import compile_kernel
+    """Return a hash of the code that decides a result.
 
-    both = f"{ref.source_hash} {compile_kernel(handler).sources_hash}"
-    return hashlib.sha256(both.encode()).hexdigest()
+    That is the plugin's files, those it imports from outside them, and all that a compiled loop reaches.
+    """
+    parts = [ref.source_hash]
+    if outside := outside_files(ref):
+        parts.append(source_hash(outside))
+    if isinstance(handler, EventStrategy):
+        from dbatch.engine.kernel import compile_kernel
+
+        parts.append(compile_kernel(handler).sources_hash)
+    return parts[0] if len(parts) == 1 else hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def make_jobs(

@@ -66,7 +66,7 @@ def resolve(name: str, paths: Sequence[str] = (), entry_points: Iterable[EntryPo
         origin=listing.origin if listing.root is None else listing.root,
         source_hash=source_hash(read_files(_files(listing))),
     )
-    return Resolved(ref=ref, listing=listing, notes=tuple(_notes(name, listing, listings)))
+    return Resolved(ref=ref, listing=listing, notes=tuple(_notes(name, listing, listings, paths)))
 
 
 def _files(listing: StrategyListing) -> dict[str, Path]:
@@ -82,6 +82,9 @@ def _only(name: str, listings: Sequence[StrategyListing]) -> StrategyListing:
             [listing for listing in own if listing.name == name],
             [listing for listing in own if name in listing.aliases],
         ):
+            if len({listing.root for listing in matching}) == 1:  # the nearest, where one path holds several
+                nearest = min(listing.depth for listing in matching)
+                matching = [listing for listing in matching if listing.depth == nearest]
             if len(matching) == 1:
                 return matching[0]
             if matching:
@@ -99,10 +102,17 @@ def _unknown(name: str, listings: Sequence[StrategyListing]) -> str:
     return f"unknown strategy '{name}'{guess} (strategies: {', '.join(names) or 'none'})"
 
 
-def _notes(name: str, listing: StrategyListing, listings: Sequence[StrategyListing]) -> Iterable[str]:
+def _notes(
+    name: str, listing: StrategyListing, listings: Sequence[StrategyListing], paths: Sequence[str]
+) -> Iterable[str]:
     if listing.name != name:
         yield f"'{name}' is strategy '{listing.name}' from {listing.origin}"
+    offered = dict.fromkeys(other.name for other in listings if other.root is not None)
+    if listing.root is None and offered:
+        place = " and ".join(dict.fromkeys(paths))
+        verb = "offers" if len(set(paths)) == 1 else "offer"
+        yield f"strategy '{name}' is the installed one ({listing.origin}); {place} {verb} {', '.join(offered)}"
     for other in listings:
-        if listing.root is not None and other.root is None and other.name == name:
-            instead = f"is used instead of the installed one ({other.origin})"
-            yield f"strategy '{name}' from {listing.origin} {instead}"
+        if listing.root is not None and other is not listing and other.name == name:
+            which = f"the installed one ({other.origin})" if other.root is None else f"the one deeper in {other.origin}"
+            yield f"strategy '{name}' from {listing.origin} is used instead of {which}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from dbatch.plugins.sources import package_top, read_source
 
 HANDLER_FILE = "handler.py"
 PLAIN_PREFIX = "dbatch_strategy_"
+MAX_SEARCHED = 500
+_NOT_SEARCHED = frozenset({"data", "output", "test", "tests"})
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
 
 
@@ -41,6 +44,12 @@ class Layout:
         place = hashlib.sha256(str(self.file).encode()).hexdigest()[:8]
         return f"{PLAIN_PREFIX}{self.file.stem}_{place}"
 
+    @property
+    def packages(self) -> dict[str, Path]:
+        """The packages that `module` lies in, outermost first, by dotted name; none for a plain file."""
+        names = [] if self.plain else self.module.split(".")[:-1]
+        return {".".join(names[: i + 1]): self.file.parents[len(names) - 1 - i] for i in range(len(names))}
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -55,10 +64,21 @@ def absolute(path: str) -> Path:
     return Path(os.path.abspath(os.path.expanduser(path)))
 
 
-def candidates(root: Path) -> tuple[Iterator[Candidate], Iterator[Candidate]]:
-    """Return the files that may be strategies directly in `root`, and those one level deeper."""
-    deeper = (found for folder in subfolders(root) for found in _direct(folder))
-    return _direct(root), deeper
+def candidates(root: Path) -> Iterator[Candidate]:
+    """Yield the files that may be strategies: those directly in `root`, then those in the folders below it.
+
+    Plain files are looked for one folder deeper, `handler.py` with up to two folders above its own. Folders of
+    tests, data and output are not searched, and no more than MAX_SEARCHED; nor is a strategy's own folder.
+    """
+    yield from _direct(root)
+    if (root / HANDLER_FILE).is_file():
+        return
+    first = list(itertools.islice(_searched(root), MAX_SEARCHED))
+    second = (below for folder in first for below in _searched(folder))
+    for folder in first:
+        yield from _direct(folder)
+    for folder in itertools.islice(second, MAX_SEARCHED - len(first)):
+        yield from _handlers(folder)
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -107,12 +127,11 @@ def find(root: str, module: str) -> Layout:
         return place(path, Candidate(path, path.parent))
     if path.is_dir():
         last = module.rpartition(".")[2]
-        for group in candidates(path):
-            for candidate in group:
-                if candidate.file.stem == last:
-                    layout = place(path, candidate)
-                    if layout.module == module:
-                        return layout
+        for candidate in candidates(path):
+            if candidate.file.stem == last:
+                layout = place(path, candidate)
+                if layout.module == module:
+                    return layout
     raise StrategyError(f"{root}: strategy module '{module}' is no longer there")
 
 
@@ -123,9 +142,19 @@ def _direct(folder: Path) -> Iterator[Candidate]:
     for file in sorted(folder.glob("*.py")):
         if file.name != "__init__.py" and not file.name.startswith(".") and file.is_file():
             yield Candidate(file, folder)
+    yield from _handlers(folder)
+
+
+def _handlers(folder: Path) -> Iterator[Candidate]:
     for below in subfolders(folder):
         if (below / HANDLER_FILE).is_file():
             yield Candidate(below / HANDLER_FILE, folder)
+
+
+def _searched(folder: Path) -> Iterator[Path]:
+    for below in subfolders(folder):
+        if below.name not in _NOT_SEARCHED and not (below / HANDLER_FILE).is_file():
+            yield below
 
 
 def _skipped(folder: Path) -> bool:

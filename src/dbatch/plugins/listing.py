@@ -41,6 +41,13 @@ class StrategyListing:
     root: str | None
     aliases: tuple[str, ...] = ()
 
+    @property
+    def depth(self) -> int:
+        """How many folders below its root it stands; a package stands where its folder does."""
+        file = Path(self.origin)
+        place = file.parent if file.name == HANDLER_FILE else file
+        return 0 if self.root is None else len(place.parts) - len(Path(self.root).parts)
+
 
 def list_installed(entry_points: Iterable[metadata.EntryPoint] | None = None) -> Iterator[StrategyListing]:
     """Yield the strategies of all installed distributions, without importing any of them."""
@@ -50,7 +57,7 @@ def list_installed(entry_points: Iterable[metadata.EntryPoint] | None = None) ->
 
 
 def list_path(path: str) -> list[StrategyListing]:
-    """Return the strategies in a file, a folder of files or of packages; one level deeper if need be.
+    """Return the strategies in a file, a folder of files or of packages, and in the folders below that one.
 
     Raises StrategyError when `path` is missing or holds no strategy.
     """
@@ -63,11 +70,10 @@ def list_path(path: str) -> list[StrategyListing]:
         raise StrategyError(f"strategy path '{path}' holds no strategy: {looked_for}")
     if not root.is_dir():
         raise StrategyError(f"strategy path '{path}' does not exist: {looked_for}")
-    for group in candidates(root):
-        found = [listing for candidate in group for listing in _in_file(root, candidate, given=False)]
-        if found:
-            return found
-    raise StrategyError(f"strategy path '{path}' holds no strategy: {looked_for}, there and one folder deeper")
+    found = [listing for candidate in candidates(root) for listing in _in_file(root, candidate, given=False)]
+    if found:
+        return found
+    raise StrategyError(f"strategy path '{path}' holds no strategy: {looked_for}, there and in the folders below")
 
 
 def _installed(point: metadata.EntryPoint) -> StrategyListing:
@@ -94,7 +100,7 @@ def _installed(point: metadata.EntryPoint) -> StrategyListing:
     if facts.fault is None and not facts.star_import and factory not in (*facts.defined, *facts.imported):
         found = ", ".join((*facts.defined, *facts.imported)) or "none"
         return replace(listing, fault=f"{file}: no factory '{factory}'; found {found}")
-    return replace(listing, kind=kind_of(file, facts), description=facts.description, fault=facts.fault)
+    return replace(listing, kind=kind_of(file, facts), description=facts.described(factory), fault=facts.fault)
 
 
 def _module_file(module: str) -> Path | None:
@@ -110,14 +116,14 @@ def _module_file(module: str) -> Path | None:
 
 
 def _in_file(root: Path, candidate: Candidate, *, given: bool) -> Iterator[StrategyListing]:
-    """Yield the strategies of one file; a file that was `given` by name is listed even when it is broken."""
+    """Yield the strategies of one file; a broken one is listed when `given` by name, or if it mentions a factory."""
     file = candidate.file
     facts = read_source(file)
     if file.name == HANDLER_FILE:
-        yield _in_package(root, candidate, facts)
+        yield from _in_package(root, candidate, facts)
         return
     factories = facts.defined or (facts.imported if given else ())
-    if facts.fault is not None and not factories and given:
+    if facts.fault is not None and not factories and (given or facts.mentions_factory):
         yield _from_path(root, candidate, facts, name=file.stem, factory="")
     names = [strategy_name(factory) or file.stem for factory in factories]
     for factory, name in zip(factories, names, strict=True):
@@ -125,7 +131,8 @@ def _in_file(root: Path, candidate: Candidate, *, given: bool) -> Iterator[Strat
         yield _from_path(root, candidate, facts, name=name, factory=factory, aliases=aliases)
 
 
-def _in_package(root: Path, candidate: Candidate, facts: SourceFacts) -> StrategyListing:
+def _in_package(root: Path, candidate: Candidate, facts: SourceFacts) -> Iterator[StrategyListing]:
+    """Yield the strategy called as its folder; where no factory fits that, also one for each there is."""
     name = candidate.file.parent.name
     factory = choose_factory(name, facts.defined, facts.imported)
     fault = None
@@ -133,9 +140,12 @@ def _in_package(root: Path, candidate: Candidate, facts: SourceFacts) -> Strateg
         factory = f"create_{name}_handler"  # a star import hides what there is; loading looks again
     if factory is None:
         fault = no_factory_fault(str(candidate.file), name, (*facts.defined, *facts.imported))
+        for found in facts.defined or facts.imported:
+            if named := strategy_name(found):
+                yield _from_path(root, candidate, facts, name=named, factory=found)
     alias = strategy_name(factory) if factory else None
     aliases = (alias,) if alias and alias != name else ()
-    return _from_path(
+    yield _from_path(
         root, candidate, facts, name=name, factory=factory or "", aliases=aliases, fault=facts.fault or fault
     )
 
@@ -158,7 +168,7 @@ def _from_path(
         name=name,
         kind=kind_of(candidate.file, facts),
         origin=str(candidate.file),
-        description=facts.description,
+        description=facts.described(factory),
         fault=fault or facts.fault,
         module=layout.module,
         factory=factory,

@@ -19,6 +19,7 @@ from dbatch.model import StrategyRef
 from dbatch.plugins import modules
 from dbatch.plugins.hashing import installed_files, layout_files, read_files, source_hash
 from dbatch.plugins.layout import Layout, find
+from dbatch.plugins.outside import contents_of, has_changed, outside_modules
 from dbatch.plugins.sources import choose_factory, no_factory_fault
 
 _LOCK = threading.RLock()
@@ -52,10 +53,13 @@ def make_handler(ref: StrategyRef, config: Mapping[str, Mapping[str, Any]]) -> o
     """
     factory = load_factory(ref)
     called = f"strategy '{ref.name}': {getattr(factory, '__name__', ref.factory)}(config)"
+    before = dict(sys.modules)
     try:
         handler = factory({security: dict(values) for security, values in config.items()})
     except (Exception, SystemExit) as error:
         raise StrategyError(f"{called} failed: {where_it_broke(error, ref)}") from error
+    if sys.modules.keys() - before.keys():
+        _remember_late(ref)
     if not callable(handler) and declared_parameters_of(handler) is None:
         raise StrategyError(f"{called} returned {type(handler).__name__}, must be a handler function or EventStrategy")
     return handler
@@ -84,13 +88,25 @@ def load_module(ref: StrategyRef) -> ModuleType:
         if source_hash(contents) != ref.source_hash:
             raise StrategyError(f"strategy '{ref.name}' ({ref.origin}): files changed since the run was planned")
         known = modules.LOADED.get((ref.root, ref.module))
-        if known is not None and known.source_hash == ref.source_hash:
+        if known is not None and known.source_hash == ref.source_hash and not has_changed(known):
             modules.activate(known)
             return known.module
         if layout is None:
             return _import_installed(ref)
         digests = {str(files[name]): hashlib.sha256(content).hexdigest() for name, content in contents.items()}
         return _import_from_path(ref, layout, digests)
+
+
+def outside_files(ref: StrategyRef) -> dict[str, bytes]:
+    """Return the content of each module that the strategy imports from outside its own files, by module name.
+
+    What is installed, and dbatch itself, is left out; so an installed strategy has none. Raises as
+    `load_factory` does.
+    """
+    with _LOCK:
+        load_module(ref)
+        outside = modules.LOADED[ref.root, ref.module].outside
+    return {name: content for name, (_, content) in outside.items()}
 
 
 def where_it_broke(error: BaseException, ref: StrategyRef) -> str:
@@ -125,30 +141,48 @@ def _import_installed(ref: StrategyRef) -> ModuleType:
 
 
 def _import_from_path(ref: StrategyRef, layout: Layout, digests: dict[str, str]) -> ModuleType:
+    modules.forget(key for key, loaded in modules.LOADED.items() if has_changed(loaded))
     modules.forget_stale(layout, digests)
     modules.set_aside_others(layout)
     modules.put_first(layout.search)
     importlib.invalidate_caches()
     before, path_before = dict(sys.modules), list(sys.path)
+    modules.pin_namespaces(layout)
     try:
         with _faults_of(ref), _no_bytecode():
             module = _import_plain(layout) if layout.plain else importlib.import_module(layout.import_name)
     except BaseException:
-        _take_back(layout, before)
+        _take_back(before)
         raise
+    finally:
+        added = tuple(entry for entry in sys.path if entry not in path_before)
+        modules.keep_put(added)
     if module.__file__ is None or not Path(module.__file__).samefile(layout.file):
-        _take_back(layout, before)
+        _take_back(before)
         raise StrategyError(f"{layout.file}: importing '{layout.module}' gave {module.__file__} instead; rename one")
-    added = tuple(entry for entry in sys.path if entry not in path_before)
+    outside = outside_modules(module, layout, before)
     modules.LOADED[ref.root, ref.module] = modules.Loaded(
         layout=layout,
         source_hash=ref.source_hash,
         module=module,
         search=(*added, *layout.search),
-        modules=modules.modules_in(layout.tree),
+        modules={**modules.modules_in(layout.tree), **outside},
         digests=digests,
+        outside=contents_of(outside),
     )
     return module
+
+
+def _remember_late(ref: StrategyRef) -> None:
+    """Keep what the factory imported, rather than the module, with the strategy."""
+    with _LOCK:
+        loaded = modules.LOADED.get((ref.root, ref.module))
+        if loaded is None or loaded.layout is None:
+            return
+        outside = outside_modules(loaded.module, loaded.layout, sys.modules)
+        late = {name: module for name, module in outside.items() if name not in loaded.modules}
+        loaded.modules |= late
+        loaded.outside |= contents_of(late)
 
 
 def _import_plain(layout: Layout) -> ModuleType:
@@ -161,10 +195,10 @@ def _import_plain(layout: Layout) -> ModuleType:
     return module
 
 
-def _take_back(layout: Layout, before: Mapping[str, ModuleType]) -> None:
-    for name in modules.modules_in(layout.tree):
-        if name not in before:
-            sys.modules.pop(name, None)
+def _take_back(before: Mapping[str, ModuleType]) -> None:
+    for name, module in list(sys.modules.items()):
+        if name not in before and not modules.is_installed(module) and name.partition(".")[0] != "dbatch":
+            del sys.modules[name]
 
 
 @contextlib.contextmanager

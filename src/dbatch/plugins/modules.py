@@ -6,21 +6,30 @@ out, modules of others that would answer for it are set aside; its own are put b
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
 
 from dbatch.errors import StrategyError
 from dbatch.plugins.layout import PLAIN_PREFIX, Layout
+from dbatch.plugins.sources import read_source
+
+_SITE = frozenset({"site-packages", "dist-packages"})
 
 
 @dataclass
 class Loaded:
-    """One strategy module of this process, with every module of its tree and what its files were."""
+    """One strategy module of this process, with every module of its tree and what its files were.
+
+    `modules` holds those that it uses from outside its tree too; `outside` is their files and contents by name.
+    """
 
     layout: Layout | None
     source_hash: str
@@ -28,31 +37,68 @@ class Loaded:
     search: tuple[str, ...] = ()
     modules: dict[str, ModuleType] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    outside: dict[str, tuple[str, bytes]] = field(default_factory=dict)
 
 
 LOADED: dict[tuple[str | None, str], Loaded] = {}
+_PUT: set[str] = set()  # entries of sys.path that are there for the strategy whose turn it is
 
 
 def set_aside_others(layout: Layout) -> None:
     """Take out of `sys.modules` what would be found in place of this strategy's own modules.
 
     That is a package of the same name from another place, and modules that other strategies imported from
-    beside themselves under bare names. Raises StrategyError where the name is an installed package's.
+    beside themselves, or from outside, under other names. Raises StrategyError, and takes nothing out, where
+    the name is an installed package's.
     """
-    top = None if layout.plain else layout.module.partition(".")[0]
+    top = next(iter(layout.packages), None)
     bare = {name for loaded in LOADED.values() for name in loaded.modules if _is_bare(name, loaded)}
+    wanted = _imported_packages(layout)
+    bare |= {
+        name
+        for loaded in LOADED.values()
+        for name, module in loaded.modules.items()
+        if name.partition(".")[0] in wanted and not lies_in(module, layout.tree)
+    }
+    others = {}
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == top:
-            if not _lies_in(module, layout.tree):
+            if not lies_in(module, layout.packages[top]):
                 _refuse_installed(name, module, layout)
-                del sys.modules[name]
+                others[name] = module
         elif name in bare:
-            del sys.modules[name]
+            others[name] = module
+    _drop(others)
+
+
+def pin_namespaces(layout: Layout) -> None:
+    """Put the packages of the strategy that have no `__init__.py` into `sys.modules`, each with its one folder.
+
+    Left to `sys.path`, a regular package of the same name wins wherever it stands, and folders of one name mix.
+    """
+    for name, folder in layout.packages.items():
+        known = sys.modules.get(name)
+        if (folder / "__init__.py").is_file() or (known is not None and _folders(known) == [str(folder)]):
+            continue
+        spec = ModuleSpec(name, None, is_package=True)
+        spec.submodule_search_locations = [str(folder)]
+        sys.modules[name] = module = module_from_spec(spec)
+        parent, _, last = name.rpartition(".")
+        if parent in sys.modules:  # else its own `__init__.py` is still to run
+            setattr(sys.modules[parent], last, module)
 
 
 def put_first(search: tuple[str, ...]) -> None:
-    """Put `search` at the front of `sys.path`, once."""
-    sys.path[:] = [*search, *(entry for entry in sys.path if entry not in search)]
+    """Put `search` at the front of `sys.path`, once, in place of what other strategies put there."""
+    others = {entry for entry in _PUT if entry not in search}
+    _PUT.difference_update(others)
+    _PUT.update(entry for entry in search if entry not in sys.path)
+    sys.path[:] = [*search, *(entry for entry in sys.path if entry not in search and entry not in others)]
+
+
+def keep_put(entries: Iterable[str]) -> None:
+    """Count `entries`, which a strategy itself put on `sys.path`, as its own."""
+    _PUT.update(entries)
 
 
 def activate(loaded: Loaded) -> None:
@@ -68,15 +114,23 @@ def modules_in(tree: Path) -> dict[str, ModuleType]:
     return {name: module for name, module in list(sys.modules.items()) if _is_strategys(name, module, tree)}
 
 
+def forget(keys: Iterable[tuple[str | None, str]]) -> None:
+    """Drop strategies and the modules that were imported for them."""
+    for key in list(keys):
+        _drop(LOADED.pop(key).modules)
+
+
 def forget_stale(layout: Layout, digests: Mapping[str, str]) -> None:
     """Drop what was imported from files that have changed since, so that the next import reads them.
 
     `digests` is the present content of the strategy's files by path. Modules of its package that were
     imported before dbatch looked are dropped too: nobody knows what they were read from.
     """
-    for key, loaded in list(LOADED.items()):
-        if any(digests.get(path, digest) != digest for path, digest in loaded.digests.items()):
-            _drop(LOADED.pop(key).modules)
+    forget(
+        key
+        for key, loaded in LOADED.items()
+        if any(digests.get(path, digest) != digest for path, digest in loaded.digests.items())
+    )
     if not layout.plain:
         known = {id(module) for loaded in LOADED.values() for module in loaded.modules.values()}
         top = layout.module.partition(".")[0]
@@ -90,6 +144,13 @@ def _drop(dropped: Mapping[str, ModuleType]) -> None:
             del sys.modules[name]
 
 
+def _imported_packages(layout: Layout) -> set[str]:
+    """Return the first parts of the absolute names that the strategy imports; for a package, in any file beside it."""
+    beside = [layout.file] if layout.plain else layout.file.parent.glob("*.py")
+    lines = [line for path in beside for line in read_source(path).imports]
+    return {line.module.partition(".")[0] for line in lines if not line.level}
+
+
 def _is_bare(name: str, loaded: Loaded) -> bool:
     layout = loaded.layout
     if layout is None or name.startswith(PLAIN_PREFIX):
@@ -99,32 +160,43 @@ def _is_bare(name: str, loaded: Loaded) -> bool:
 
 def _is_strategys(name: str, module: ModuleType, tree: Path) -> bool:
     top = name.partition(".")[0]
-    return top not in ("dbatch", "__main__") and _lies_in(module, tree) and not _is_installed(module)
+    return top not in ("dbatch", "__main__") and lies_in(module, tree) and not is_installed(module)
 
 
-def _places(module: ModuleType) -> list[str]:
-    file = getattr(module, "__file__", None)
-    if isinstance(file, str):
-        return [os.path.realpath(file)]
+def _folders(module: ModuleType) -> list[str]:
     try:
-        return [os.path.realpath(entry) for entry in getattr(module, "__path__", ())]
+        return list(getattr(module, "__path__", ()))
     except (TypeError, KeyError):  # a namespace package whose parent is gone
         return []
 
 
-def _lies_in(module: ModuleType, tree: Path) -> bool:
+def _places(module: ModuleType) -> list[str]:
+    file = getattr(module, "__file__", None)
+    return [os.path.realpath(place) for place in ([file] if isinstance(file, str) else _folders(module))]
+
+
+def lies_in(module: ModuleType, tree: Path) -> bool:
+    """Return whether `module`, or a folder of it where it is a namespace, is in `tree`."""
     real = os.path.realpath(tree)
     return any(place == real or place.startswith(real.rstrip(os.sep) + os.sep) for place in _places(module))
 
 
-def _is_installed(module: ModuleType) -> bool:
+def is_installed(module: ModuleType) -> bool:
+    """Return whether `module` is built in, or lies in the standard library or among installed packages."""
+    places = _places(module)
+    if not places:
+        return not hasattr(module, "__path__")
+    return any(place.startswith(_installed_folders()) or _SITE & set(Path(place).parts) for place in places)
+
+
+@functools.cache
+def _installed_folders() -> tuple[str, ...]:
     folders = [sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
-    real = tuple(os.path.realpath(folder) + os.sep for folder in folders)
-    return any(place.startswith(real) for place in _places(module)) or not _places(module)
+    return tuple(os.path.realpath(folder) + os.sep for folder in folders)
 
 
 def _refuse_installed(name: str, module: ModuleType, layout: Layout) -> None:
     top = name.partition(".")[0]
-    if top == "dbatch" or top in sys.stdlib_module_names or _is_installed(module):
+    if top == "dbatch" or top in sys.stdlib_module_names or is_installed(module):
         where = next(iter(_places(module)), "built in")
         raise StrategyError(f"{layout.file}: package name '{top}' is taken by {where}; rename the folder")

@@ -28,9 +28,15 @@ class ImportedModule:
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """What one module's text says; with a `fault`, `defined` is what its text seems to define."""
+    """What one module's text says; with a `fault`, `defined` is what its text seems to define.
+
+    `documented` is the first line of each factory's docstring, by factory; `mentions_factory` is true where the
+    text holds `create_`, wherever that is.
+    """
 
     description: str = ""
+    documented: tuple[tuple[str, str], ...] = ()
+    mentions_factory: bool = False
     defined: tuple[str, ...] = ()
     imported: tuple[str, ...] = ()
     star_import: bool = False
@@ -42,6 +48,11 @@ class SourceFacts:
     def relative_level(self) -> int:
         """The most leading dots of any of its imports."""
         return max((line.level for line in self.imports), default=0)
+
+    def described(self, factory: str) -> str:
+        """Return the module's first line, but the factory's own where the module has several factories."""
+        own = dict(self.documented).get(factory, "")
+        return own or self.description if len(self.defined) > 1 else self.description or own
 
 
 def read_source(path: Path) -> SourceFacts:
@@ -58,7 +69,11 @@ def read_source(path: Path) -> SourceFacts:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         found = _FACTORY_DEFINITION.findall(text.decode("utf-8", "replace"))
-        return SourceFacts(defined=tuple(dict.fromkeys(found)), fault=f"{path}{line}: {type(error).__name__}: {reason}")
+        return SourceFacts(
+            defined=tuple(dict.fromkeys(found)),
+            mentions_factory=b"create_" in text,
+            fault=f"{path}{line}: {type(error).__name__}: {reason}",
+        )
     return _facts(tree)
 
 
@@ -127,23 +142,27 @@ def strategy_name(factory: str) -> str | None:
 def _facts(tree: ast.Module) -> SourceFacts:
     defined: list[str] = []
     imported: list[str] = []
-    docs: list[str] = []
+    documented: dict[str, str] = {}
     for node in _top_level(tree.body):
         names, docstring = _bound_names(node)
         factories = [name for name in names if _FACTORY.fullmatch(name)]
         (imported if isinstance(node, ast.Import | ast.ImportFrom) else defined).extend(factories)
-        if factories and docstring:
-            docs.append(docstring)
+        documented |= dict.fromkeys(factories, _first_line(docstring))
     imports = tuple(_imports(tree))
-    doc = (ast.get_docstring(tree) or (docs[0] if docs else "")).strip()
     return SourceFacts(
-        description=doc.splitlines()[0].strip() if doc else "",
+        description=_first_line(ast.get_docstring(tree)),
+        documented=tuple(documented.items()),
+        mentions_factory=bool(defined),
         defined=tuple(dict.fromkeys(defined)),
         imported=tuple(name for name in dict.fromkeys(imported) if name not in defined),
         star_import=any("*" in line.names for line in imports),
         names_event_strategy=_names_event_strategy(tree),
         imports=imports,
     )
+
+
+def _first_line(docstring: str | None) -> str:
+    return next(iter((docstring or "").strip().splitlines()), "").strip()
 
 
 def _top_level(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
