@@ -407,3 +407,16 @@ def test_a_strategy_is_known_by_the_name_its_user_typed(dbatch: Dbatch, ticks: P
 
     assert finished.returncode == 0, finished.stderr
     assert (tmp_path / "output" / "mine" / "backtest_summary.csv").exists()
+
+
+def test_every_security_is_run_however_many_there_are(dbatch: Dbatch, ticks: Path, tmp_path: Path) -> None:
+    content = (ticks / "aaa.parquet").read_bytes()
+    for number in range(40):
+        (ticks / f"s{number:02d}.parquet").write_bytes(content)
+
+    finished = dbatch(*RUN, "--workers", "2", "--json")
+
+    assert finished.returncode == 0, finished.stderr
+    told = json.loads(finished.stdout)
+    assert told["counts"] == {"success": 43}
+    assert [row["security"] for row in told["securities"]] == sorted(row["security"] for row in told["securities"])

@@ -6,6 +6,7 @@ import contextlib
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from threading import Event as Flag
 from typing import Any
 
@@ -69,7 +70,7 @@ def run_distributed(client: Client, context: RunContext, jobs: Sequence[Job], *,
 
     try:
         slots = max(sum(client.nthreads().values()), 1)
-        first = [submit(job) for job, _ in zip(waiting, range(_WINDOW_PER_SLOT * slots), strict=False)]
+        first = [submit(job) for job in islice(waiting, _WINDOW_PER_SLOT * slots)]
         running = as_completed(first, loop=client.loop)
         for future in running:
             yield _receipt_of(future, submitted.pop(future.key))
