@@ -98,6 +98,8 @@ def make_plan(request: RunRequest) -> Plan:
     sections, parameters, handler = _bind(
         ref, request.config, request.overrides, [security.name for security in market.securities]
     )
+    if request.data and not (request.config or request.overrides or _default_config(ref.name)):
+        notes.append(f"no --config and no configs/{ref.name}_config.json here: the strategy's own defaults are used")
     code = code_hash(ref, handler)
     names = {security.name: sections.name_in_config(security.name) for security in market.securities}
     jobs = make_jobs(market.securities, code, request.window, names, parameters)
@@ -114,9 +116,8 @@ def run(request: RunRequest, observer: Observer | None = None) -> RunOutcome:
     """
     observer = observer or Silent()
     plan = make_plan(request)
-    for note in plan.notes:
-        observer.note(note)
-    with Journal.open(plan.output_dir, plan.request.as_json(), rerun=request.rerun) as journal:
+    file_names = {job.security.name: file_slug(job.security.name) for job in plan.jobs}
+    with Journal.open(plan.output_dir, plan.request.as_json(), file_names, rerun=request.rerun) as journal:
         return _execute(plan, request, journal, observer)
 
 
@@ -133,6 +134,8 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
     stopped = "not run: the run was stopped before it"
 
     def begin(slots: int, dashboard: str | None) -> None:
+        for note in plan.notes:
+            observer.note(note)
         journal.begin(_manifest(plan, request))
         plugins.run_started(plan.ref.name, [job.security.name for job in plan.jobs], str(plan.output_dir))
         observer.started(plan.ref.name, len(plan.jobs), len(done), slots, dashboard)
@@ -158,7 +161,7 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
     ordered = _ordered(plan, receipts, stopped)
     outcome = RunOutcome(plan.output_dir, ordered, len(receipts) - len(done), interrupted, fault)
     try:
-        journal.finish(ordered, {job.security.name: file_slug(job.security.name) for job in plan.jobs}, outcome)
+        journal.finish(ordered, outcome)
     except StorageError as error:
         outcome = dataclasses.replace(outcome, fault=fault or str(error))
     plugins.run_finished(str(plan.output_dir), outcome.counts)

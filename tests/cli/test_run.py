@@ -143,6 +143,7 @@ def test_progress_as_json_is_a_line_for_every_event(dbatch: Dbatch, ticks: Path)
     finished = dbatch(*RUN, "--progress", "json")
 
     events = [json.loads(line) for line in finished.stderr.splitlines() if line.startswith("{")]
+    assert events.pop(0)["event"] == "note"
     assert [event["event"] for event in events] == ["started", "finished", "finished", "finished"]
     assert events[-1]["done"] == 3
 

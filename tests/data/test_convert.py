@@ -191,7 +191,9 @@ def test_a_full_disk_leaves_no_file_and_names_the_security(workbook: Make, vendo
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT as from a terminal is POSIX")
-def test_an_interrupt_ends_the_children_and_leaves_no_file(workbook: Make, vendor_rows: Make, tmp_path: Path) -> None:
+def test_an_interrupt_ends_the_children_and_leaves_no_torn_file(
+    workbook: Make, vendor_rows: Make, tmp_path: Path
+) -> None:
     path = workbook({"ADIB": vendor_rows(60_000)})
     out = tmp_path / "out"
     script = (
@@ -210,7 +212,7 @@ def test_an_interrupt_ends_the_children_and_leaves_no_file(workbook: Make, vendo
     assert "KeyboardInterrupt" in complaint
     assert found
     assert not any(Path(f"/proc/{pid}").exists() for pid in found)
-    assert not out.exists() or files(out) == []
+    assert not list(out.glob(".*"))  # a file is whole or not there
 
 
 def test_the_command_reports_and_exits_with_1_if_a_security_failed(three: Path, tmp_path: Path) -> None:
@@ -335,3 +337,33 @@ def test_real_ticks_survive_a_trip_through_excel_row_for_row(spinneys: Path, gol
     assert found["type"].to_pylist() == [text.lower() for text in real["type"].to_pylist()]
     assert outcome.report is not None
     assert (outcome.report.rows, outcome.report.unusable, outcome.report.gap_days) == (51_465, {}, 4)
+
+
+def test_ctrl_c_ends_a_conversion_whose_sheets_are_still_queued(tmp_path: Path) -> None:
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    for number in range(12):
+        sheet = book.create_sheet(f"S{number} UH Equity")
+        sheet.append(["Dates", "Type", "Price", "Size"])
+        for row in range(4_000):
+            sheet.append([f"2025-04-14 10:{row // 60 % 60:02d}:{row % 60:02d}", "BID", 10.5, 100])
+    book.save(tmp_path / "book.xlsx")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dbatch", "convert-excel", "book.xlsx", "--output-dir", "made"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(0.8)
+
+    process.send_signal(signal.SIGINT)
+
+    _, said = process.communicate(timeout=30)
+    assert process.returncode in (0, 130), said
+    assert not list(tmp_path.glob("made/*.tmp"))

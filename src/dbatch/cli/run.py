@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -61,8 +61,12 @@ def run(
     from dbatch.batch import run as run_batch
     from dbatch.config.overrides import parse_overrides
     from dbatch.engine.execute import Execution
+    from dbatch.errors import UsageError
     from dbatch.model import Window
 
+    window = Window(_day("--start-date", start_date), _day("--end-date", end_date), only_trades)
+    if window.start_day is not None and window.end_day is not None and window.start_day > window.end_day:
+        raise UsageError(f"--start-date {start_date} lies after --end-date {end_date}")
     request = RunRequest(
         strategy=strategy,
         data=data,
@@ -74,7 +78,7 @@ def run(
         strategy_paths=strategy_path or (),
         output_dir=output_dir,
         chunk_rows=chunk_size,
-        window=Window(_day("--start-date", start_date), _day("--end-date", end_date), only_trades),
+        window=window,
         execution=Execution(workers, serial, scheduler, dashboard),
         fail_fast=fail_fast,
         rerun=rerun,
@@ -119,14 +123,30 @@ def _day(option: str, text: str | None) -> int | None:
 
 
 def _stop_on_signals() -> None:
+    """Make the first signal stop the run in good order, and a second one at once."""
     from dbatch.errors import Interrupted
 
+    heard: list[int] = []
+
     def stop(number: int, frame: Any) -> None:
+        heard.append(number)
+        if len(heard) > 1:
+            _leave_at_once(number)
+        os.write(2, b"stopping; finished jobs are kept (once more stops at once)\n")
         raise Interrupted(number)
 
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), stop)
+
+
+def _leave_at_once(number: int) -> None:
+    import psutil
+
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it was quicker
+            child.kill()
+    os._exit(128 + number)
 
 
 def _exit_code(outcome: RunOutcome) -> int:
@@ -190,13 +210,14 @@ def _print_outcome(outcome: RunOutcome, request: RunRequest, as_json: bool) -> N
     pnl = sum(receipt.realized_pnl for receipt in good)
     fills = sum(receipt.trades for receipt in good)
     counts = ", ".join(f"{count} {status}" for status, count in sorted(outcome.counts.items()))
-    typer.echo(f"{counts}; {fills:,} fills, realized P&L {pnl:,.2f}; results in {outcome.output_dir}", err=True)
+    place = "" if outcome.fault is not None or not (good or failed) else f"; results in {outcome.output_dir}"
+    typer.echo(f"{counts}; {fills:,} fills, realized P&L {pnl:,.2f}{place}", err=True)
     if fills == 0 and good and request.window.only_trades:
         typer.echo("note: no fills; --only-trades hides the quotes that this strategy may need", err=True)
     if outcome.fault is not None:
         typer.echo(f"error: {outcome.fault}", err=True)
     if outcome.interrupted is not None or outcome.fault is not None:
-        typer.echo(f"finished jobs are kept; go on with: {_command_line()}", err=True)
+        typer.echo(f"what is finished is kept; go on with: {_command_line()}", err=True)
 
 
 def _command_line() -> str:

@@ -103,7 +103,8 @@ def _in_parallel(
         return [future.result() for future in futures]
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        while wait(futures, timeout=_KILL_EVERY_SECONDS).not_done:
+        begun = [future for future in futures if not future.cancelled()]  # wait() never counts the others as done
+        while wait(begun, timeout=_KILL_EVERY_SECONDS).not_done:
             kill_children()  # again and again: a child may be about to start
         raise
     finally:

@@ -50,7 +50,11 @@ class RunOnWorker(WorkerPlugin):  # type: ignore[misc]
 def run_on_worker(plugin: str, job: Job) -> Receipt:
     """Run `job` under the run that the worker's plugin called `plugin` describes."""
     run = get_worker().plugins[plugin]
-    return run_unit(run.context, job, stop=run.stop.is_set)
+    try:
+        return run_unit(run.context, job, stop=run.stop.is_set)
+    except KeyboardInterrupt:  # not the user's: workers do not hear Ctrl-C
+        error = "the handler raised KeyboardInterrupt"
+        return Receipt(key=job.key, security=job.security.name, status="crashed", error=error)
 
 
 def run_distributed(client: Client, context: RunContext, jobs: Sequence[Job], *, ship: bool) -> Iterator[Receipt]:

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from dbatch.durable import move_into_place
@@ -49,12 +51,12 @@ def export_trades(output_dir: Path, file_name: str, fills: pa.Table) -> None:
 
     A float is written in the shortest form that reads back as the same double.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(FILL_COLUMNS)
-    columns = [fills.column(name).to_pylist() for name in FILL_COLUMNS[1:]]
-    writer.writerows(zip(_times(fills.column("timestamp")), *columns, strict=True))
-    write_atomically(output_dir / f"{file_name}{TRADES_ENDING}", text.getvalue().encode())
+    texts = [_times(fills.column("timestamp")), *(_texts(fills.column(name)) for name in FILL_COLUMNS[1:])]
+    sink = pa.BufferOutputStream()
+    sink.write((",".join(FILL_COLUMNS) + "\n").encode())
+    options = pa_csv.WriteOptions(include_header=False, quoting_style="none")
+    pa_csv.write_csv(pa.Table.from_arrays(texts, list(FILL_COLUMNS)), sink, options)
+    write_atomically(output_dir / f"{file_name}{TRADES_ENDING}", sink.getvalue().to_pybytes())
 
 
 def export_fills(output_dir: Path, parts: Iterator[tuple[str, pa.Table]]) -> None:
@@ -133,15 +135,32 @@ def _repeated(text: str, rows: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(indices, pa.StringArray.from_buffers(1, offsets, pa.py_buffer(encoded)))
 
 
-def _times(column: pa.ChunkedArray) -> list[str]:
+def _times(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return times as "2025-04-14 10:00:00", with as many decimals of a second as one of them needs."""
     nanoseconds = np.from_dlpack(column.cast(pa.int64()).combine_chunks())
-    times = nanoseconds.view("datetime64[ns]")
     for unit, step in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
         if not (nanoseconds % step).any():
-            times = times.astype(f"datetime64[{unit}]")
-            break
-    return [text.replace("T", " ") for text in times.astype(str).tolist()]
+            return column.cast(pa.timestamp(unit)).cast(pa.string())
+    return column.cast(pa.string())
+
+
+def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return numbers in the shortest form that reads back the same, a float always with its point."""
+    text = column.cast(pa.string())
+    if column.type != pa.float64():
+        return text
+    whole = pc.match_substring_regex(text, r"^-?\d+$")
+    return pc.if_else(whole, pc.binary_join_element_wise(text, _POINT_ZERO, _NOTHING), text)
+
+
+def _text_scalar(text: str) -> pa.StringScalar:
+    """Return `text` as a scalar; pa.scalar would do, but imports pandas."""
+    offsets = pa.py_buffer(np.array([0, len(text)], np.int32))
+    return pa.StringArray.from_buffers(1, offsets, pa.py_buffer(text.encode()))[0]
+
+
+_POINT_ZERO = _text_scalar(".0")
+_NOTHING = _text_scalar("")
 
 
 def _cell(value: Any) -> Any:

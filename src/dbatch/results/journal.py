@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -31,9 +31,12 @@ class Ending(Protocol):
 class Journal:
     """Commits receipts and, at the end, derives from them the files that people know."""
 
-    def __init__(self, output_dir: Path, request: Mapping[str, Any], *, rerun: bool) -> None:
+    def __init__(
+        self, output_dir: Path, request: Mapping[str, Any], file_names: Mapping[str, str], *, rerun: bool
+    ) -> None:
         self._dir = output_dir
         self._request = dict(request)
+        self._file_names = file_names
         self._rerun = rerun
         self._open = ExitStack()
         self._ledger: Ledger | None = None
@@ -42,16 +45,19 @@ class Journal:
 
     @classmethod
     @contextmanager
-    def open(cls, output_dir: Path, request: Mapping[str, Any], *, rerun: bool) -> Iterator[Journal]:
+    def open(
+        cls, output_dir: Path, request: Mapping[str, Any], file_names: Mapping[str, str], *, rerun: bool
+    ) -> Iterator[Journal]:
         """Yield the journal of `output_dir` for `request`, holding the folder's lock.
 
+        `file_names` gives each security's name as it may stand in a file's.
         Raises OutputError when it holds results of another request and `rerun` does not say to replace them,
         or when it cannot be written.
         """
         with folder.locked(output_dir):
             if not rerun:
                 _refuse_other(output_dir, folder.stored_request(output_dir), _plain(request))
-            journal = cls(output_dir, request, rerun=rerun)
+            journal = cls(output_dir, request, file_names, rerun=rerun)
             with journal._open:
                 yield journal
 
@@ -59,7 +65,8 @@ class Journal:
     def is_complete(self) -> bool:
         """Whether the derived files of a finished run are there."""
         names = (folder.SUMMARY_NAME, folder.FILLS_NAME, folder.LOG_NAME)
-        return all((self._dir / name).exists() for name in names)
+        trades = (f"{name}{folder.TRADES_ENDING}" for name in self._file_names.values())
+        return all((self._dir / name).exists() for name in (*names, *trades))
 
     def successes(self, keys: Sequence[str]) -> dict[str, Receipt]:
         """Return the receipts, by key, of those jobs of `keys` that succeeded and whose part is intact."""
@@ -84,7 +91,7 @@ class Journal:
         self._log.extend(f"{_now()} note: {note}" for note in manifest.get("notes", ()))
 
     def commit(self, receipt: Receipt) -> None:
-        """Keep `receipt`; raises StorageError."""
+        """Keep `receipt`, and write its security's trades; raises StorageError."""
         assert self._ledger is not None, "begin comes first"
         self._ledger.commit(receipt)
         facts = f"{receipt.trades} fills" if receipt.status == "success" else receipt.error
@@ -92,20 +99,22 @@ class Journal:
         self._log.extend(f"{_now()} {receipt.security} note: {note}" for note in receipt.notes)
         if receipt.details:
             self._log.append(receipt.details.rstrip())
+        if receipt.status == "success":
+            self._export_trades(receipt)
 
-    def finish(self, receipts: Sequence[Receipt], file_names: Mapping[str, str], ending: Ending) -> None:
-        """Write what people read: trades per security, all fills, summary, log, manifest. Raises StorageError.
+    def finish(self, receipts: Sequence[Receipt], ending: Ending) -> None:
+        """Write the rest of what people read: summary, all fills, log, manifest. Raises StorageError.
 
-        `receipts` are in security order; `file_names` gives each security's name as it may stand in a file's.
-        A run that was stopped before it began leaves everything as it was.
+        `receipts` are in security order. A run that was stopped before it began leaves everything as it was.
         """
         if self._ledger is None:
             return
         good = [receipt for receipt in receipts if receipt.status == "success"]
-        for receipt in good:
-            export.export_trades(self._dir, file_names[receipt.security], export.read_part(self._dir, receipt))
-        export.export_fills(self._dir, ((receipt.security, export.read_part(self._dir, receipt)) for receipt in good))
         export.export_summary(self._dir, receipts)
+        for receipt in good:  # of earlier calls, where somebody took the file away
+            if not (self._dir / f"{self._file_names[receipt.security]}{folder.TRADES_ENDING}").exists():
+                self._export_trades(receipt)
+        export.export_fills(self._dir, ((receipt.security, export.read_part(self._dir, receipt)) for receipt in good))
         status = "finished" if len(good) == len(receipts) else "failed"
         if ending.interrupted or ending.fault:
             status = "interrupted"
@@ -121,6 +130,10 @@ class Journal:
             "results": {receipt.security: _facts(receipt) for receipt in receipts},
         }
         export.write_manifest(self._dir, self._manifest)
+
+    def _export_trades(self, receipt: Receipt) -> None:
+        name = self._file_names[receipt.security]
+        export.export_trades(self._dir, name, export.read_part(self._dir, receipt))
 
 
 def _facts(receipt: Receipt) -> dict[str, Any]:
@@ -145,13 +158,19 @@ def _difference(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
         return f"strategy {stored.get('strategy')}, asked {asked['strategy']}"
     before, now = dict(stored.get("jobs", {})), dict(asked["jobs"])
     if set(before) != set(now):
-        return f"securities {', '.join(sorted(before))}, asked {', '.join(sorted(now))}"
+        return f"securities {_few(before)}, asked {_few(now)}"
     if stored.get("code") != asked["code"]:
         return "the strategy's code has changed"
     if stored.get("window") != asked["window"]:
         return "other dates or event types"
-    changed = ", ".join(sorted(name for name in now if before[name] != now[name]))
+    changed = _few([name for name in now if before[name] != now[name]])
     return f"data or parameters of {changed} differ" if changed else "another version of dbatch's results"
+
+
+def _few(names: Collection[str]) -> str:
+    """Return the first of `names`, and how many more there are."""
+    first = sorted(names)[:5]
+    return ", ".join(first) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _plain(request: Mapping[str, Any]) -> dict[str, Any]:
