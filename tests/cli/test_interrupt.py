@@ -121,11 +121,11 @@ def test_no_worker_outlives_a_driver_that_is_killed(ticks: Path, strategies: Pat
 def test_a_second_signal_ends_the_run_at_once_and_leaves_no_process(
     ticks: Path, strategies: Path, tmp_path: Path
 ) -> None:
+    let_aaa_go_first(ticks)
     driver = start(
         tmp_path, "--strategy", "napping", "--strategy-path", str(strategies), "--no-dashboard",
         "--workers", "2", "--set", "AAA.nap=0", "--set", "BBB.nap=60", "--set", "CCC.nap=60",
     )  # fmt: skip
-    let_aaa_go_first(ticks)
     wait_until(lambda: bool(list(tmp_path.glob("out/parts/*/*.parquet"))))
     time.sleep(0.5)
     family = psutil.Process(driver.pid).children(recursive=True)

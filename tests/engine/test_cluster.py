@@ -104,6 +104,8 @@ def test_a_python_handler_on_two_processes_gives_the_fills_of_a_loop_by_hand(mar
 
 
 def test_a_compiled_strategy_listens_on_loopback_and_its_link_answers(market: Path, tmp_path: Path) -> None:
+    for path in market.iterdir():  # long enough to be looked at
+        pd.concat([pd.read_parquet(path)] * 60).to_parquet(path)
     run = subprocess.Popen(
         [
             sys.executable, "-m", "dbatch", "run", "--strategy", "v1_baseline", "--data", "ticks",
