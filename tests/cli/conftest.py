@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,16 @@ def ticks(tmp_path: Path) -> Path:
     for seed, name in enumerate(("aaa", "bbb", "ccc")):
         quotes_and_trades(seed).to_parquet(folder / f"{name}.parquet")
     return folder
+
+
+@pytest.fixture
+def summary() -> Callable[[Path], pd.DataFrame]:
+    """Read `backtest_summary.csv` of an output folder, by security, with its cells as they stand."""
+
+    def read(folder: Path) -> pd.DataFrame:
+        return pd.read_csv(folder / "backtest_summary.csv", keep_default_na=False, index_col="security")
+
+    return read
 
 
 HANDLERS = '''"""Strategies that misbehave on one security."""

@@ -13,12 +13,9 @@ import pandas as pd
 import pytest
 
 Dbatch = Callable[..., subprocess.CompletedProcess[str]]
+Summary = Callable[[Path], pd.DataFrame]
 
 RUN = ("run", "--strategy", "v1_baseline", "--data", "ticks", "--output-dir", "out", "--no-dashboard")
-
-
-def summary(folder: Path) -> pd.DataFrame:
-    return pd.read_csv(folder / "backtest_summary.csv", keep_default_na=False, index_col="security")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -26,7 +23,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
 
 
-def test_a_run_leaves_the_files_that_people_know(dbatch: Dbatch, ticks: Path, tmp_path: Path) -> None:
+def test_a_run_leaves_the_files_that_people_know(dbatch: Dbatch, ticks: Path, tmp_path: Path, summary: Summary) -> None:
     finished = dbatch(*RUN)
 
     assert finished.returncode == 0, finished.stderr
@@ -73,7 +70,7 @@ def test_another_request_is_refused_and_nothing_is_changed(dbatch: Dbatch, ticks
     assert contents(tmp_path / "out") == before
 
 
-def test_rerun_replaces_what_is_there(dbatch: Dbatch, ticks: Path, tmp_path: Path) -> None:
+def test_rerun_replaces_what_is_there(dbatch: Dbatch, ticks: Path, tmp_path: Path, summary: Summary) -> None:
     dbatch(*RUN)
 
     replaced = dbatch(*RUN, "--set", "quote_size=7", "--rerun", "--securities", "aaa")
@@ -111,7 +108,9 @@ def test_editing_the_data_makes_it_another_request(dbatch: Dbatch, ticks: Path) 
 @pytest.mark.parametrize(
     "how", [["--serial"], ["--workers", "1"], ["--workers", "2"], ["--chunk-size", "7"], ["--dashboard"]]
 )
-def test_how_the_work_is_done_changes_no_file(dbatch: Dbatch, ticks: Path, tmp_path: Path, how: list[str]) -> None:
+def test_how_the_work_is_done_changes_no_file(
+    dbatch: Dbatch, ticks: Path, tmp_path: Path, summary: Summary, how: list[str]
+) -> None:
     dbatch(*RUN)
     dbatch("run", "--strategy", "v1_baseline", "--data", "ticks", "--output-dir", "other", *how)
 
@@ -195,7 +194,7 @@ def test_only_trades_without_fills_says_why(dbatch: Dbatch, ticks: Path) -> None
     assert "--only-trades hides the quotes" in finished.stderr
 
 
-def test_dates_cut_the_events_inclusively(dbatch: Dbatch, ticks: Path, tmp_path: Path) -> None:
+def test_dates_cut_the_events_inclusively(dbatch: Dbatch, ticks: Path, tmp_path: Path, summary: Summary) -> None:
     finished = dbatch(*RUN, "--start-date", "2025-04-15", "--end-date", "2025-04-15")
 
     assert finished.returncode == 0, finished.stderr
@@ -230,7 +229,9 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(
     assert len(refused.stderr.splitlines()) == 1
 
 
-def test_a_broken_file_is_a_named_failure_and_the_others_finish(dbatch: Dbatch, ticks: Path, tmp_path: Path) -> None:
+def test_a_broken_file_is_a_named_failure_and_the_others_finish(
+    dbatch: Dbatch, ticks: Path, tmp_path: Path, summary: Summary
+) -> None:
     (ticks / "zero.parquet").write_bytes(b"")
     (ticks / "torn.parquet").write_bytes((ticks / "aaa.parquet").read_bytes()[:5_000])
     pd.read_parquet(ticks / "aaa.parquet").drop(columns="price").to_parquet(ticks / "priceless.parquet")
@@ -252,65 +253,6 @@ def test_a_broken_file_is_a_named_failure_and_the_others_finish(dbatch: Dbatch, 
     assert "'price' is" in broken.loc["TEXT", "error"]
     assert "no events" in broken.loc["VOID", "error"]
     assert all(f"{name.lower()}.parquet" in broken.loc[name, "error"] for name in broken.index)
-
-
-@pytest.mark.parametrize(
-    ("strategy", "status", "said"),
-    [
-        ("raising", "failed", "KeyError: 'adj_close'"),
-        ("exiting", "crashed", "sys.exit(3)"),
-        ("forgetful", "failed", "must return the state"),
-        ("dying", "crashed", "worker process died"),
-    ],
-)
-def test_a_handler_that_misbehaves_is_a_named_failure_and_the_others_finish(
-    dbatch: Dbatch, ticks: Path, strategies: Path, tmp_path: Path, strategy: str, status: str, said: str
-) -> None:
-    finished = dbatch(
-        "run", "--strategy", strategy, "--strategy-path", strategies, "--data", "ticks",
-        "--output-dir", "out", "--no-dashboard", "--workers", "2",
-    )  # fmt: skip
-
-    assert finished.returncode == 1, finished.stderr
-    assert "Traceback" not in finished.stderr
-    table = summary(tmp_path / "out")
-    assert table["status"].to_dict() == {"AAA": "success", "BBB": status, "CCC": "success"}
-    assert said in table.loc["BBB", "error"]
-    assert f"{status}: BBB: " in finished.stderr
-
-
-def test_the_traceback_of_a_failure_is_in_the_log(
-    dbatch: Dbatch, ticks: Path, strategies: Path, tmp_path: Path
-) -> None:
-    dbatch("run", "--strategy", "raising", "--strategy-path", strategies, "--data", "ticks", "--serial")
-
-    log = (tmp_path / "output" / "raising" / "run.log").read_text()
-    assert 'raise KeyError("adj_close")' in log
-
-
-def test_fail_fast_stops_at_the_first_failure(dbatch: Dbatch, ticks: Path, strategies: Path, tmp_path: Path) -> None:
-    finished = dbatch(
-        "run", "--strategy", "raising", "--strategy-path", strategies, "--data", "ticks",
-        "--output-dir", "out", "--serial", "--fail-fast",
-    )  # fmt: skip
-
-    assert finished.returncode == 1
-    assert "cancelled" in set(summary(tmp_path / "out")["status"])
-
-
-def test_a_failed_security_is_run_again_by_the_same_command(
-    dbatch: Dbatch, ticks: Path, strategies: Path, tmp_path: Path
-) -> None:
-    command = (
-        "run", "--strategy", "raising", "--strategy-path", str(strategies), "--data", "ticks",
-        "--output-dir", "out", "--serial", "--json",
-    )  # fmt: skip
-    dbatch(*command)
-
-    again = dbatch(*command)
-
-    assert again.returncode == 1
-    assert json.loads(again.stdout)["computed"] == 1
 
 
 def test_a_folder_in_use_by_another_process_is_refused_with_exit_code_5(
@@ -347,67 +289,6 @@ def test_a_result_that_cannot_be_written_stops_the_run_and_leaves_no_torn_file(
     assert not list((tmp_path / "out").rglob("*.tmp"))
     for part in (tmp_path / "out" / "parts").rglob("*.parquet"):
         pd.read_parquet(part)
-
-
-NOISY = """
-import os
-
-os.chdir("/")
-print("imported")
-
-
-def create_noisy_handler(config):
-    def handler(security, chunk, orderbook, state):
-        print("handled", security)
-        return {"trades": [], "missing": state["seen"]} if config[security].get("fail") else state
-
-    return handler
-"""
-
-
-@pytest.mark.parametrize("how", [["--serial"], ["--workers", "2", "--no-dashboard"]])
-def test_what_a_strategy_prints_or_changes_about_the_process_harms_nothing(
-    dbatch: Dbatch, ticks: Path, tmp_path: Path, how: list[str]
-) -> None:
-    (tmp_path / "noisy.py").write_text(NOISY)
-
-    finished = dbatch("run", "--strategy", "noisy", "--strategy-path", "noisy.py", "--data", "ticks", "--json", *how)
-
-    assert finished.returncode == 0, finished.stderr
-    assert json.loads(finished.stdout)["counts"] == {"success": 3}
-    assert "handled AAA" in finished.stderr
-    assert (tmp_path / "output" / "noisy" / "backtest_summary.csv").exists()
-
-
-def test_a_failure_names_the_line_of_the_handler_and_where_its_traceback_is(
-    dbatch: Dbatch, ticks: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "noisy.py").write_text(NOISY)
-
-    finished = dbatch(
-        "run", "--strategy", "noisy", "--strategy-path", "noisy.py", "--data", "ticks", "--serial",
-        "--set", "BBB.fail=true",
-    )  # fmt: skip
-
-    assert finished.returncode == 1
-    assert "failed: BBB: " in finished.stderr
-    assert "noisy.py:11: KeyError: 'seen'" in finished.stderr
-    assert "tracebacks are in" in finished.stderr
-
-
-def test_a_strategy_is_known_by_the_name_its_user_typed(dbatch: Dbatch, ticks: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(
-        "def create_short_handler(config):\n"
-        "    assert config['AAA']['size'] == 5\n"
-        "    return lambda security, chunk, orderbook, state: state\n"
-    )
-    (tmp_path / "configs").mkdir()
-    (tmp_path / "configs" / "mine_config.json").write_text('{"default": {"size": 5}}')
-
-    finished = dbatch("run", "--strategy", "mine", "--strategy-path", "mine.py", "--data", "ticks", "--serial")
-
-    assert finished.returncode == 0, finished.stderr
-    assert (tmp_path / "output" / "mine" / "backtest_summary.csv").exists()
 
 
 def test_every_security_is_run_however_many_there_are(dbatch: Dbatch, ticks: Path, tmp_path: Path) -> None:
