@@ -15,7 +15,7 @@ from dbatch.config.files import load_mapping
 from dbatch.config.sections import ParameterSections, expand
 from dbatch.data.market import Market, open_market
 from dbatch.data.names import file_slug
-from dbatch.data.read import DEFAULT_CHUNK_ROWS, size_hint
+from dbatch.data.read import DEFAULT_CHUNK_ROWS
 from dbatch.data.sample import sample_path
 from dbatch.engine.execute import Execution, execute
 from dbatch.engine.observe import Observer, Silent
@@ -177,6 +177,7 @@ def _receipts(
     context = RunContext(
         run_id=f"{time.time_ns():x}",
         strategy=plan.ref,
+        compiled=plan.compiled,
         sections=plan.sections.mapping,
         window=request.window,
         chunk_rows=request.chunk_rows,
@@ -185,7 +186,7 @@ def _receipts(
     yield from execute(
         request.execution,
         context,
-        sorted(todo, key=lambda job: -size_hint(job.security.source)),  # the longest first, none left for the end
+        todo,
         compiled=plan.compiled,
         on_start=begin,
     )
@@ -238,12 +239,15 @@ def _manifest(plan: Plan, request: RunRequest) -> dict[str, Any]:
                 job.security.name: {
                     "label": job.security.label,
                     "source": str(job.security.source),
+                    "read_as": dataclasses.asdict(job.security.source),
                     "fingerprint": job.fingerprint,
+                    "config_name": job.config_name,
                     "parameters": job.section,
                 }
                 for job in plan.jobs
             },
         },
+        "config": plan.sections.mapping,
         "execution": dataclasses.asdict(request.execution) | {"chunk_rows": request.chunk_rows},
         "notes": list(plan.notes),
         "versions": versions(),

@@ -84,11 +84,12 @@ class Job:
 class RunContext:
     """What all jobs of a run share; it travels to each worker once.
 
-    `sections` is the whole configuration, for plain Python handlers that look their security up themselves.
+    `compiled` says which kind of strategy it is, so that workers load beforehand what it needs; `sections` is the whole configuration, for plain Python handlers that look their security up themselves.
     """
 
     run_id: str
     strategy: StrategyRef
+    compiled: bool
     sections: Mapping[str, Mapping[str, Any]]
     window: Window
     chunk_rows: int
@@ -100,7 +101,8 @@ class Receipt:
     """What a finished job sends back: a few hundred bytes; its fills are already on disk in `part`.
 
     Result facts: trades (fills), realized_pnl in currency, position in shares, market_dates and strategy_dates
-    (days with prints, days with fills), digest of the fills. The rest are measurements.
+    (days with prints, days with fills), the metrics of `schema.METRIC_COLUMNS`, digest of the fills. The rest are
+    measurements.
     """
 
     key: str
@@ -116,6 +118,9 @@ class Receipt:
     position: int = 0
     market_dates: int = 0
     strategy_dates: int = 0
+    win_rate: float | None = None
+    max_drawdown: float = 0.0
+    turnover: float = 0.0
     rows: int = 0
     rows_skipped: int = 0
     notes: tuple[str, ...] = field(default=())

@@ -42,5 +42,8 @@ SUMMARY_RESULT_COLUMNS: Final = (
 SUMMARY_MEASURE_COLUMNS: Final = ("rows", "runtime_sec", "peak_rss_mb", "status", "rows_skipped", "digest")
 """What follows them: facts about the computation, never compared as results."""
 
-RESULT_SCHEMA_VERSION: Final = 1
+METRIC_COLUMNS: Final = ("win_rate", "max_drawdown", "turnover")
+"""What comes last in the summary: metrics of a job's fills, see `metrics.fills`. Result columns again."""
+
+RESULT_SCHEMA_VERSION: Final = 2
 """Part of every job's key: results of another version are never mixed with these."""

@@ -237,7 +237,7 @@ def test_the_memory_limit_is_a_number_of_megabytes(monkeypatch: pytest.MonkeyPat
 def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
     marker = tmp_path / "child.pid"
     child = (
-        "import os, sys, time; from dbatch.data.excel.child import die_with_parent;"
+        "import os, sys, time; from dbatch.lifetime import die_with_parent;"
         f"die_with_parent(int(sys.argv[1])); open({str(marker)!r}, 'w').write(str(os.getpid()));"
         "time.sleep(60)"
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from threading import Event as Flag
 from typing import Any
 
@@ -17,8 +18,9 @@ from distributed.scheduler import KilledWorker
 from dbatch.cache import cache_dir
 from dbatch.data.read import stop_reading
 from dbatch.engine.unit import run_unit
-from dbatch.errors import ClusterError
+from dbatch.errors import ClusterError, DbatchError
 from dbatch.model import Job, Receipt, RunContext
+from dbatch.plugins.loading import load_factory
 from dbatch.plugins.shipping import ShippedStrategy, localise, pack
 
 _WINDOW_PER_SLOT = 4
@@ -40,6 +42,10 @@ class RunOnWorker(WorkerPlugin):  # type: ignore[misc]
         if self.shipped is not None:
             strategy = localise(self.shipped, cache_dir())
             self.context = replace(self.context, strategy=strategy)
+        with contextlib.suppress(DbatchError):  # each job will say what is wrong
+            load_factory(self.context.strategy)
+        if not self.context.compiled:
+            import pandas  # noqa: F401 - half a second that the first chunk would pay
 
     def teardown(self, worker: Any) -> None:
         if self.stop is not None:
@@ -47,9 +53,13 @@ class RunOnWorker(WorkerPlugin):  # type: ignore[misc]
             stop_reading()
 
 
-def run_on_worker(plugin: str, job: Job) -> Receipt:
-    """Run `job` under the run that the worker's plugin called `plugin` describes."""
+def run_on_worker(plugin: str, unit: tuple[Job, ...]) -> list[Receipt]:
+    """Run the jobs of `unit` in turn under the run that the worker's plugin called `plugin` describes."""
     run = get_worker().plugins[plugin]
+    return [_run_job(run, job) for job in unit]
+
+
+def _run_job(run: RunOnWorker, job: Job) -> Receipt:
     try:
         return run_unit(run.context, job, stop=run.stop.is_set)
     except KeyboardInterrupt:  # not the user's: workers do not hear Ctrl-C
@@ -57,45 +67,68 @@ def run_on_worker(plugin: str, job: Job) -> Receipt:
         return Receipt(key=job.key, security=job.security.name, status="crashed", error=error)
 
 
-def run_distributed(client: Client, context: RunContext, jobs: Sequence[Job], *, ship: bool) -> Iterator[Receipt]:
-    """Yield the receipts of `jobs` as they finish; a bounded number of tasks is under way at a time.
+@contextmanager
+def run_registered(client: Client, context: RunContext, *, ship: bool) -> Iterator[str]:
+    """Yield the name under which every worker of `client` knows the run that `context` describes.
 
-    Raises StorageError as soon as a worker cannot keep results. Leaving the loop early stops what is running.
+    Workers have loaded the strategy by then, each from its own files; those of an existing cluster, which may not
+    have them, get them sent (`ship`). Leaving the block stops what is running.
     """
     plugin = f"dbatch-{context.run_id}"
     client.register_plugin(RunOnWorker(context, pack(context.strategy) if ship else None), name=plugin)
-    waiting = iter(jobs)
-    submitted: dict[str, Job] = {}
-
-    def submit(job: Job) -> Any:
-        key = f"{context.strategy.name}/{job.security.name}-{uuid.uuid4().hex}"
-        submitted[key] = job
-        return client.submit(run_on_worker, plugin, job, key=key, pure=False)
-
     try:
-        slots = max(sum(client.nthreads().values()), 1)
-        first = [submit(job) for job in islice(waiting, _WINDOW_PER_SLOT * slots)]
-        running = as_completed(first, loop=client.loop)
-        for future in running:
-            yield _receipt_of(future, submitted.pop(future.key))
-            job = next(waiting, None)
-            if job is not None:
-                running.add(submit(job))
+        yield plugin
     finally:
         with contextlib.suppress(OSError):  # a scheduler that is gone keeps no plugin
             client.unregister_worker_plugin(plugin)
 
 
-def _receipt_of(future: Any, job: Job) -> Receipt:
-    """Return the receipt of a finished task; a worker's death is a receipt too, whatever else failed is raised."""
+def run_distributed(
+    client: Client, plugin: str, context: RunContext, units: Sequence[tuple[Job, ...]]
+) -> Iterator[Receipt]:
+    """Yield the receipts of all jobs of `units` as they finish; a bounded number of tasks is under way at a time.
+
+    A unit whose worker dies is run again job by job, so that the guilty one is found and the others finish.
+    Raises StorageError as soon as a worker cannot keep results.
+    """
+    waiting = deque(units)
+    submitted: dict[str, tuple[Job, ...]] = {}
+
+    def submit() -> Any:
+        unit = waiting.popleft()
+        more = f"+{len(unit) - 1}" if len(unit) > 1 else ""
+        key = f"{context.strategy.name}/{unit[0].security.name}{more}-{uuid.uuid4().hex}"
+        submitted[key] = unit
+        return client.submit(run_on_worker, plugin, unit, key=key, pure=False)
+
+    slots = max(sum(client.nthreads().values()), 1)
+    running = as_completed([submit() for _ in range(min(_WINDOW_PER_SLOT * slots, len(waiting)))], loop=client.loop)
+    for future in running:
+        unit = submitted.pop(future.key)
+        receipts = _receipts_of(future, unit)
+        if receipts is None:
+            waiting.extendleft((job,) for job in reversed(unit))
+        else:
+            yield from receipts
+        while waiting and len(submitted) < _WINDOW_PER_SLOT * slots:
+            running.add(submit())
+
+
+def _receipts_of(future: Any, unit: tuple[Job, ...]) -> list[Receipt] | None:
+    """Return the receipts of a finished task, None for a unit of several jobs whose worker died.
+
+    The death of a single job's worker is a receipt too; whatever else failed is raised.
+    """
     try:
         error = future.exception() if future.status == "error" else None
         if error is None:
-            receipt: Receipt = future.result()
-            return receipt
+            receipts: list[Receipt] = future.result()
+            return receipts
     except (CancelledError, OSError) as lost:
         raise ClusterError(f"the Dask cluster is gone ({type(lost).__name__})") from lost
-    if isinstance(error, KilledWorker):
-        text = "its worker process died each time it ran (os._exit, a crash in native code, or out of memory)"
-        return Receipt(key=job.key, security=job.security.name, status="crashed", error=text)
-    raise error
+    if not isinstance(error, KilledWorker):
+        raise error
+    if len(unit) > 1:
+        return None
+    text = "its worker process died each time it ran (os._exit, a crash in native code, or out of memory)"
+    return [Receipt(key=unit[0].key, security=unit[0].security.name, status="crashed", error=text)]

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from dbatch.data.read import size_hint
 from dbatch.model import Job, Receipt, RunContext
 
 Kind = Literal["serial", "threads", "processes", "existing"]
+Cluster = Literal["threads", "processes"]
 
 
 @dataclass(frozen=True)
 class Execution:
-    """How to run: `workers` at a time (None for all cores), on the cluster at `scheduler` when given."""
+    """How to run: `workers` at a time (None for all cores), on the cluster at `scheduler` when given.
+
+    `cluster` is the kind of our own cluster (None lets the strategy's kind decide), `unit_jobs` how many jobs one
+    task runs, one after the other, `shuffle` the seed of a random order of jobs (None starts the longest first).
+    None of it can change a result.
+    """
 
     workers: int | None = None
     serial: bool = False
     scheduler: str | None = None
     dashboard: bool = True
+    cluster: Cluster | None = None
+    unit_jobs: int = 1
+    shuffle: int | None = None
 
     def slots(self, jobs: int) -> int:
         """Return how many jobs of `jobs` run at a time on this machine."""
@@ -31,7 +42,18 @@ class Execution:
             return "serial"
         if self.scheduler is not None:
             return "existing"
-        return "threads" if compiled else "processes"
+        return self.cluster or ("threads" if compiled else "processes")
+
+    def ordered(self, jobs: Iterable[Job]) -> list[Job]:
+        """Return `jobs` in the order in which they are started."""
+        if self.shuffle is not None:
+            by_key = sorted(jobs, key=lambda job: job.key)
+            return random.Random(self.shuffle).sample(by_key, len(by_key))
+        return sorted(jobs, key=lambda job: -size_hint(job.security.source))  # none of the longest left for the end
+
+    def units(self, jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
+        """Return `jobs` packed into what one task runs."""
+        return [tuple(jobs[first : first + self.unit_jobs]) for first in range(0, len(jobs), self.unit_jobs)]
 
 
 def execute(
@@ -42,8 +64,12 @@ def execute(
     compiled: bool,
     on_start: Callable[[int, str | None], None],
 ) -> Iterator[Receipt]:
-    """Yield the receipts of `jobs` as they finish, after `on_start` was told of the slots and the dashboard."""
-    slots = execution.slots(len(jobs))
+    """Yield the receipts of `jobs` as they finish, after `on_start` was told of the slots and the dashboard.
+
+    When `on_start` is called, workers are there and have imported what they need.
+    """
+    jobs = execution.ordered(jobs)
+    slots = execution.slots(-(-len(jobs) // execution.unit_jobs))
     kind = execution.kind(compiled)
     if kind == "serial":
         from dbatch.engine.sequential import run_sequential
@@ -52,12 +78,15 @@ def execute(
         yield from run_sequential(context, jobs)
         return
     from dbatch.engine.cluster import dashboard_link, open_client
-    from dbatch.engine.distributed import run_distributed
+    from dbatch.engine.distributed import run_distributed, run_registered
 
-    with open_client(kind, slots, address=execution.scheduler, dashboard=execution.dashboard) as client:
+    with (
+        open_client(kind, slots, address=execution.scheduler, dashboard=execution.dashboard) as client,
+        run_registered(client, context, ship=kind == "existing") as plugin,
+    ):
         running = max(sum(client.nthreads().values()), 1)
         on_start(running, dashboard_link(client, kind) if execution.dashboard else None)
-        yield from run_distributed(client, context, jobs, ship=kind == "existing")
+        yield from run_distributed(client, plugin, context, execution.units(jobs))
 
 
 def _cores() -> int:

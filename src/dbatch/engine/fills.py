@@ -14,6 +14,7 @@ import numpy as np
 
 from dbatch.data.blocks import NOT_A_TIME
 from dbatch.errors import HandlerError
+from dbatch.metrics.fills import FillMetrics, fill_metrics
 
 _ZONE = re.compile(r"(?<=:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)$")
 _DTYPES = ("int64", "float64", "int64", "float64", "int64", "float64")
@@ -49,6 +50,10 @@ class Fills:
             digest.update(f"{field.name}:{dtype}:{len(column)}:".encode())
             digest.update(np.ascontiguousarray(column, dtype=np.dtype(dtype).newbyteorder("<")).data)
         return digest.hexdigest()
+
+    def metrics(self) -> FillMetrics:
+        """Return what these fills amount to."""
+        return fill_metrics(self.prices, self.quantities, self.realized, self.pnl)
 
     def days(self) -> int:
         """Return on how many dates there is a fill."""

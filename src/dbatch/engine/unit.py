@@ -52,6 +52,7 @@ def run_unit(context: RunContext, job: Job, *, stop: Callable[[], bool] = lambda
         position=result.position,
         market_dates=result.market_dates,
         strategy_dates=result.fills.days(),
+        **result.fills.metrics()._asdict(),
         rows=result.rows,
         rows_skipped=result.rows_skipped,
         notes=tuple(faults.lines()),

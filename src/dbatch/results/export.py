@@ -23,8 +23,9 @@ from dbatch.errors import StorageError
 from dbatch.model import Receipt
 from dbatch.results.folder import FILLS_NAME, LOG_NAME, MANIFEST_NAME, SUMMARY_NAME, TRADES_ENDING
 from dbatch.results.publish import write_atomically
-from dbatch.schema import FILL_COLUMNS, SUMMARY_MEASURE_COLUMNS, SUMMARY_RESULT_COLUMNS
+from dbatch.schema import FILL_COLUMNS, METRIC_COLUMNS, SUMMARY_MEASURE_COLUMNS, SUMMARY_RESULT_COLUMNS
 
+SUMMARY_COLUMNS = SUMMARY_RESULT_COLUMNS + SUMMARY_MEASURE_COLUMNS + METRIC_COLUMNS
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 
@@ -90,7 +91,7 @@ def export_summary(output_dir: Path, receipts: Sequence[Receipt]) -> None:
     """Write `backtest_summary.csv`, a row per security in the order given, failed ones with their cause."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(SUMMARY_RESULT_COLUMNS + SUMMARY_MEASURE_COLUMNS)
+    writer.writerow(SUMMARY_COLUMNS)
     for receipt in receipts:
         writer.writerow([_cell(value) for value in summary_row(receipt).values()])
     write_atomically(output_dir / SUMMARY_NAME, text.getvalue().encode())
@@ -98,8 +99,7 @@ def export_summary(output_dir: Path, receipts: Sequence[Receipt]) -> None:
 
 def summary_row(receipt: Receipt) -> dict[str, Any]:
     """Return the row of the summary that `receipt` stands for; a job that did not succeed has no result values."""
-    names = SUMMARY_RESULT_COLUMNS + SUMMARY_MEASURE_COLUMNS
-    row = {name: getattr(receipt, name) for name in names}
+    row = {name: getattr(receipt, name) for name in SUMMARY_COLUMNS}
     if receipt.status != "success":
         facts = (
             "trades",
@@ -107,6 +107,7 @@ def summary_row(receipt: Receipt) -> dict[str, Any]:
             "position",
             "market_dates",
             "strategy_dates",
+            *METRIC_COLUMNS,
             "rows",
             "rows_skipped",
         )

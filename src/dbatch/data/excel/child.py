@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
-import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
+
+from dbatch.lifetime import die_with_parent
 
 # Nothing heavy is imported here: the memory limit must stand before the readers load.
-
-_PR_SET_PDEATHSIG: Final = 1
-_SIGKILL: Final = 9
 
 
 def main() -> None:
@@ -47,26 +44,6 @@ def limit_memory(megabytes: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-
-
-def die_with_parent(parent: int) -> None:
-    """See that this process ends when process `parent` does; not on Windows."""
-    if sys.platform == "win32":  # a virtualenv's python.exe is a launcher, so getppid is not `parent` there
-        return
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL)
-    else:
-        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
 
 
 def _outcome(job: dict[str, Any]) -> dict[str, Any]:

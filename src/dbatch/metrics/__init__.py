@@ -1,0 +1,1 @@
+"""Performance as numbers: pure functions of arrays."""
