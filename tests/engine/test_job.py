@@ -364,3 +364,12 @@ def test_trades_may_be_any_sequence_of_dicts() -> None:
 def trade(**changes: object) -> dict[str, object]:
     usual = {"timestamp": pd.Timestamp("2025-04-14"), "side": "buy", "fill_price": 1.0, "fill_qty": 1}
     return {**usual, "realized_pnl": 0.0, "position": 1, "pnl": 0.0, **changes}
+
+
+def test_a_trades_time_keeps_its_nanoseconds_whoever_made_it() -> None:
+    moment = "2025-04-14 10:00:00.123456789"
+    times = (moment, np.datetime64(moment), pd.Timestamp(moment))
+
+    fills = fills_of_trades([trade(timestamp=time) for time in times])
+
+    assert fills.timestamps.tolist() == [np.datetime64(moment, "ns").astype("int64")] * 3

@@ -111,6 +111,8 @@ def _nanoseconds(value: Any) -> int:
     clock: Any = _ZONE.sub(r"\1", value) if isinstance(value, str) else value
     if getattr(clock, "tzinfo", None) is not None:
         clock = clock.replace(tzinfo=None)
+    if hasattr(clock, "to_datetime64"):  # pandas' times are datetimes too, but have nanoseconds
+        clock = clock.to_datetime64()
     if isinstance(clock, str | dt.date | np.datetime64) and 1678 <= getattr(clock, "year", 1970) <= 2261:
         moment = int(np.datetime64(clock, "ns").astype("int64"))  # type: ignore[call-overload]  # any of the three
     if moment == NOT_A_TIME:

@@ -48,7 +48,12 @@ def read_part(output_dir: Path, receipt: Receipt) -> pa.Table:
 
 
 def export_trades(output_dir: Path, file_name: str, fills: pa.Table) -> None:
-    """Write `fills` as `<file_name>_trades_timeseries.csv`: the classic columns, full precision, as executed.
+    """Write `fills` as `<file_name>_trades_timeseries.csv`."""
+    write_atomically(output_dir / f"{file_name}{TRADES_ENDING}", trades_csv(fills))
+
+
+def trades_csv(fills: pa.Table) -> bytes:
+    """Return `fills` as CSV: the classic columns, full precision, as executed.
 
     A float is written in the shortest form that reads back as the same double.
     """
@@ -57,7 +62,7 @@ def export_trades(output_dir: Path, file_name: str, fills: pa.Table) -> None:
     sink.write((",".join(FILL_COLUMNS) + "\n").encode())
     options = pa_csv.WriteOptions(include_header=False, quoting_style="none")
     pa_csv.write_csv(pa.Table.from_arrays(texts, list(FILL_COLUMNS)), sink, options)
-    write_atomically(output_dir / f"{file_name}{TRADES_ENDING}", sink.getvalue().to_pybytes())
+    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]  # pyarrow has no types
 
 
 def export_fills(output_dir: Path, parts: Iterator[tuple[str, pa.Table]]) -> None:
@@ -93,8 +98,13 @@ def export_summary(output_dir: Path, receipts: Sequence[Receipt]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(SUMMARY_COLUMNS)
     for receipt in receipts:
-        writer.writerow([_cell(value) for value in summary_row(receipt).values()])
+        writer.writerow(summary_cells(receipt))
     write_atomically(output_dir / SUMMARY_NAME, text.getvalue().encode())
+
+
+def summary_cells(receipt: Receipt) -> list[Any]:
+    """Return the cells of the line of `backtest_summary.csv` that `receipt` stands for."""
+    return [_cell(value) for value in summary_row(receipt).values()]
 
 
 def summary_row(receipt: Receipt) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +68,20 @@ def open_ledger(output_dir: Path) -> Iterator[Ledger]:
         yield Ledger(connection, path)
     finally:
         connection.close()
+
+
+def read_receipts(output_dir: Path) -> dict[str, Receipt]:
+    """Return the receipts kept in `output_dir` by job key; nothing is written there, whoever else is at it.
+
+    Raises OutputError for a ledger that is missing or unreadable.
+    """
+    path = output_dir / LEDGER_NAME
+    options = "mode=ro" if os.access(output_dir, os.W_OK) else "mode=ro&immutable=1"  # reading WAL makes a file
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True)) as connection:
+            return Ledger(connection, path).receipts()
+    except sqlite3.DatabaseError as error:
+        raise OutputError(f"{path}: not a readable ledger ({error})") from error
 
 
 def _receipt(facts: dict[str, object]) -> Receipt:

@@ -1,0 +1,1 @@
+"""Evidence that results do not depend on how they were computed."""

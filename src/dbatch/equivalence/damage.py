@@ -1,0 +1,55 @@
+"""Whether what people read in a folder of ours is what the run computed."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dbatch.data.names import file_slug
+from dbatch.errors import DbatchError
+from dbatch.model import Receipt
+from dbatch.results import export
+from dbatch.results.folder import FILLS_NAME, SUMMARY_NAME, TRADES_ENDING
+
+_CURE = "run the same command again with --rerun"
+
+
+def damage_of(folder: Path, receipt: Receipt) -> str | None:
+    """Return in which way the files of one security contradict its receipt, or None.
+
+    The part must have the hash in the receipt; its trades file, its rows of `fills.parquet` and its line of the
+    summary must hold what was computed.
+    """
+    if not export.is_intact(folder, receipt):
+        return f"{receipt.part} is missing or was changed since the run; {_CURE}"
+    try:
+        fills = export.read_part(folder, receipt)
+        trades = folder / f"{file_slug(receipt.security)}{TRADES_ENDING}"
+        if trades.read_bytes() != export.trades_csv(fills):
+            return _changed(trades)
+        if not _same_fills(folder / FILLS_NAME, receipt.security, fills):
+            return _changed(folder / FILLS_NAME)
+        if _summary_line(folder / SUMMARY_NAME, receipt.security) != list(map(str, export.summary_cells(receipt))):
+            return _changed(folder / SUMMARY_NAME)
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).name} is missing; {_CURE}"
+    except (DbatchError, OSError, ValueError, pa.ArrowException) as error:
+        return f"cannot be read ({str(error).splitlines()[0]}); {_CURE}"
+    return None
+
+
+def _changed(path: Path) -> str:
+    return f"{path.name} does not hold what the run computed; {_CURE}"
+
+
+def _same_fills(path: Path, security: str, fills: pa.Table) -> bool:
+    stored = pq.read_table(path, filters=[("security", "=", security)], page_checksum_verification=True)
+    return bool(stored.drop_columns(["security"]).cast(fills.schema.remove_metadata()).equals(fills))
+
+
+def _summary_line(path: Path, security: str) -> list[str] | None:
+    with open(path, encoding="utf-8", newline="") as file:
+        return next((line for line in csv.reader(file) if line and line[0] in (security, f"'{security}")), None)

@@ -1,0 +1,119 @@
+"""The results that a folder holds, whoever made them: ours, the sequential reference's, or a classic engine's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dbatch.equivalence.damage import damage_of
+from dbatch.errors import DataError, DataNotFoundError, DbatchError
+from dbatch.model import Receipt
+from dbatch.reference.loop import OUTCOMES_NAME
+from dbatch.results import export
+from dbatch.results.folder import MANIFEST_NAME
+from dbatch.results.ledger import read_receipts
+from dbatch.schema import METRIC_COLUMNS, SUMMARY_RESULT_COLUMNS
+
+Kind = Literal["run", "reference", "classic"]
+VALUE_COLUMNS = tuple(name for name in SUMMARY_RESULT_COLUMNS if name not in ("security", "error")) + METRIC_COLUMNS
+
+
+@dataclass(frozen=True)
+class SecurityResult:
+    """What a folder says of one security: `values` of the summary by column, and its fills, read when asked for.
+
+    `status` is "success" or what befell it, with the cause in `error`; `find_damage` looks whether the folder
+    contradicts itself, and says in which way.
+    """
+
+    security: str
+    status: str
+    error: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    load: Callable[[], pa.Table] = pa.Table
+    find_damage: Callable[[], str | None] = lambda: None
+    events: int | None = None
+
+
+@dataclass(frozen=True)
+class ResultSet:
+    """All results of a folder, by security, in its order.
+
+    `strategy` is None where the folder does not say; `request` is what a run was asked, by content.
+    """
+
+    origin: Path
+    kind: Kind
+    securities: Mapping[str, SecurityResult]
+    strategy: str | None = None
+    request: Mapping[str, Any] | None = None
+
+
+def read_results(folder: Path) -> ResultSet:
+    """Return the results in `folder`; fills are not read yet.
+
+    Raises DataNotFoundError for a folder that holds no results, DataError for results that cannot be read.
+    """
+    if not folder.is_dir():
+        raise DataNotFoundError(f"{folder}: no such folder; give a folder of results")
+    try:
+        if (folder / OUTCOMES_NAME).exists():
+            return _reference(folder)
+        if (folder / MANIFEST_NAME).exists():
+            return _run(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{folder}: results cannot be read ({type(error).__name__}: {error})") from error
+    from dbatch.equivalence.classic import read_classic
+
+    return read_classic(folder)
+
+
+def _reference(folder: Path) -> ResultSet:
+    stored = json.loads((folder / OUTCOMES_NAME).read_text(encoding="utf-8"))
+    securities = {}
+    for name, facts in stored["securities"].items():
+        if facts["status"] != "success":
+            securities[name] = SecurityResult(name, facts["status"], facts["error"])
+            continue
+        load = partial(pq.read_table, folder / facts["fills"])
+        securities[name] = SecurityResult(name, "success", values=facts["values"], load=load, events=facts["rows"])
+    return ResultSet(folder, "reference", securities, stored["strategy"])
+
+
+def _run(folder: Path) -> ResultSet:
+    manifest = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+    request = manifest["request"]
+    kept = read_receipts(folder)
+    securities = {name: _of_receipt(folder, name, kept.get(key)) for name, key in request["jobs"].items()}
+    return ResultSet(folder, "run", securities, request["strategy"], request)
+
+
+def _of_receipt(folder: Path, name: str, receipt: Receipt | None) -> SecurityResult:
+    if receipt is None:
+        return SecurityResult(name, "cancelled", "it was not run")
+    if receipt.status != "success":
+        return SecurityResult(name, receipt.status, receipt.error)
+    values = {column: getattr(receipt, column) for column in VALUE_COLUMNS}
+    return SecurityResult(
+        name,
+        "success",
+        values=values,
+        load=partial(export.read_part, folder, receipt),
+        find_damage=partial(damage_of, folder, receipt),
+        events=receipt.rows,
+    )
+
+
+def load_fills(result: SecurityResult) -> pa.Table:
+    """Return the fills of `result`. Raises DataError where they cannot be read."""
+    try:
+        return result.load()
+    except (DbatchError, OSError, pa.ArrowException) as error:
+        raise DataError(f"{result.security}: fills cannot be read ({str(error).splitlines()[0]})") from error

@@ -1,0 +1,102 @@
+"""Every job of a request in turn: no Dask, no cache of data, no blocks of jobs, one chunk."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dbatch.batch import Plan, RunRequest, make_plan
+from dbatch.data.blocks import EventBlock
+from dbatch.engine.job import JobResult, run_job
+from dbatch.errors import DataError
+from dbatch.model import Job
+from dbatch.plugins.loading import make_handler, where_it_broke
+from dbatch.equivalence.plain_read import read_whole
+
+OUTCOMES_NAME: Final = "reference.json"
+
+
+@dataclass(frozen=True)
+class How:
+    """How to go through the jobs: securities in `order` (None: the plan's), in chunks of `chunk_rows` (None: whole)."""
+
+    order: Sequence[str] | None = None
+    chunk_rows: int | None = None
+
+
+def run_reference(
+    request: RunRequest, output_dir: Path, how: How, started: Callable[[], None], ended: Callable[[], None]
+) -> None:
+    """Write into `output_dir` what the jobs of `request` give: `reference.json` and a Parquet file each of fills.
+
+    `started` is called when the plan is made, `ended` after the last job.
+    """
+    plan = make_plan(request)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    started()
+    outcomes = {}
+    order = list(how.order or ())
+    jobs = sorted(plan.jobs, key=lambda job: order.index(job.security.name)) if order else plan.jobs
+    for number, job in enumerate(jobs):
+        outcomes[job.security.name] = _outcome(plan, request, job, how, output_dir / f"{number:05d}.parquet")
+    ended()
+    ordered = {job.security.name: outcomes[job.security.name] for job in plan.jobs}
+    content = {"strategy": plan.ref.name, "origin": plan.ref.origin, "how": asdict(how), "securities": ordered}
+    (output_dir / OUTCOMES_NAME).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def _outcome(plan: Plan, request: RunRequest, job: Job, how: How, path: Path) -> dict[str, Any]:
+    try:
+        result = _result(plan, request, job, how)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - filed under its security, with its traceback
+        text = str(error) if isinstance(error, DataError) else where_it_broke(error, plan.ref)
+        return {"status": "failed", "error": " ".join(text.split()), "details": traceback.format_exc()}
+    pq.write_table(_table(result), path)
+    values = {
+        "trades": len(result.fills),
+        "realized_pnl": result.realized_pnl,
+        "position": result.position,
+        "market_dates": result.market_dates,
+        "strategy_dates": result.fills.days(),
+        **result.fills.metrics()._asdict(),
+    }
+    return {"status": "success", "error": "", "rows": result.rows, "values": values, "fills": path.name}
+
+
+def _result(plan: Plan, request: RunRequest, job: Job, how: How) -> JobResult:
+    events = read_whole(job.security, request.window)
+    handler = make_handler(plan.ref, plan.sections.mapping)
+    result = run_job(handler, job.config_name, job.section, _chunks(events, how.chunk_rows))
+    if result.rows == result.rows_skipped:
+        raise DataError(f"{job.security.source}: no event that can be used")
+    return result
+
+
+def _chunks(events: EventBlock, rows: int | None) -> list[EventBlock]:
+    if rows is None:
+        return [events]
+    return [events.rows(slice(first, first + rows)) for first in range(0, len(events), rows)]
+
+
+def _table(result: JobResult) -> pa.Table:
+    """Return the fills as columns of `schema.FILL_DTYPES`."""
+    fills = result.fills
+    return pa.table(
+        {
+            "timestamp": pa.array(fills.timestamps.view("datetime64[ns]")),
+            "side": pa.array(["buy" if quantity > 0 else "sell" for quantity in fills.quantities], pa.string()),
+            "fill_price": pa.array(fills.prices),
+            "fill_qty": pa.array(np.abs(fills.quantities)),
+            "realized_pnl": pa.array(fills.realized),
+            "position": pa.array(fills.positions),
+            "pnl": pa.array(fills.pnl),
+        }
+    )

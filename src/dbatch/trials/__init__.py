@@ -1,0 +1,1 @@
+"""One request, carried out and measured in a fresh process."""
