@@ -1,0 +1,1 @@
+"""Market-making handlers for the tick backtests."""

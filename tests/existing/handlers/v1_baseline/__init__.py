@@ -1,0 +1,3 @@
+from .strategy import V1Baseline
+
+__all__ = ["V1Baseline"]
