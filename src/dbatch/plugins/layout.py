@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -81,6 +82,21 @@ def candidates(root: Path) -> Iterator[Candidate]:
         yield from _handlers(folder)
 
 
+def separate_roots(folder: Path) -> Iterator[Path]:
+    """Yield strategy paths that cover the strategies in `folder`, each with as little code beside it as may be.
+
+    They are the files and folders directly in it; but below such a folder a package is a path of its own, so that
+    a project's tests are no part of the strategy.
+    """
+    for file in sorted(folder.glob("*.py")):
+        if file.name != "__init__.py" and not file.name.startswith(".") and file.is_file():
+            yield file
+    for below in itertools.islice(subfolders(folder), MAX_SEARCHED):
+        if below.name not in _NOT_SEARCHED:
+            with contextlib.suppress(StrategyError, OSError):  # one that cannot be read offers nothing
+                yield from dict.fromkeys(_own_root(below, candidate.file) for candidate in candidates(below))
+
+
 def subfolders(folder: Path) -> list[Path]:
     """Return the folders in `folder` that can hold source, by name: no hidden ones, caches, environments."""
     try:
@@ -94,16 +110,18 @@ def place(root: Path, candidate: Candidate) -> Layout:
     """Return how the candidate found under `root` is imported.
 
     A package is climbed while its folder holds `__init__.py`, and as far as its own relative imports reach; a
-    folder of packages without `__init__.py` counts as a namespace package.
+    folder of packages without `__init__.py` counts as a namespace package, but `name/name/__init__.py` is a project
+    and its package.
     """
     file, folder = candidate.file, candidate.file.parent
     is_handler = file.name == HANDLER_FILE
     beside = sorted(folder.glob("*.py")) if is_handler else [file]
+    in_namespace = is_handler and candidate.container == folder.parent and _importable(candidate.container)
     height = max(
         len(folder.parts) - len(package_top(folder).parts),
         max((read_source(path).relative_level for path in beside), default=0),
         1 if is_handler else 0,
-        2 if is_handler and candidate.container == folder.parent and _importable(candidate.container) else 0,
+        2 if in_namespace and not _is_project_of(candidate.container, folder) else 0,
     )
     height = min(height, len(folder.parts) - 1)
     top = folder.parents[height - 1] if height else folder
@@ -135,6 +153,12 @@ def find(root: str, module: str) -> Layout:
     raise StrategyError(f"{root}: strategy module '{module}' is no longer there")
 
 
+def _own_root(folder: Path, file: Path) -> Path:
+    above = package_top(file.parent)
+    package = above.joinpath(*file.parent.relative_to(above).parts[:1])
+    return package if package.is_relative_to(folder) and package != above else folder
+
+
 def _direct(folder: Path) -> Iterator[Candidate]:
     if (folder / HANDLER_FILE).is_file():
         yield Candidate(folder / HANDLER_FILE, folder)
@@ -164,6 +188,10 @@ def _skipped(folder: Path) -> bool:
 
 def _importable(folder: Path) -> bool:
     return bool(folder.name) and "." not in folder.name and folder.name not in sys.stdlib_module_names
+
+
+def _is_project_of(folder: Path, package: Path) -> bool:
+    return folder.name == package.name and (package / "__init__.py").is_file()
 
 
 def _folder_of(root: Path) -> Path:

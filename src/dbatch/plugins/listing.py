@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
 from dbatch.errors import StrategyError
 from dbatch.plugins.hashing import package_locations
-from dbatch.plugins.layout import HANDLER_FILE, Candidate, absolute, candidates, place
+from dbatch.plugins.layout import HANDLER_FILE, Candidate, absolute, candidates, place, separate_roots
 from dbatch.plugins.sources import (
     UNKNOWN,
     SourceFacts,
@@ -28,7 +30,8 @@ class StrategyListing:
     """One strategy that was found, whether or not it can be used: a `fault` says why it cannot.
 
     `origin` is a distribution and its version, or the file; `root` is the path it was found under, None when
-    it is installed. `aliases` are further names it answers to when no strategy bears them.
+    it is installed. `aliases` are further names it answers to when no strategy bears them. `beside` is what it
+    stands in, as the user would write it, when no path was given for it; else None.
     """
 
     name: str
@@ -40,6 +43,14 @@ class StrategyListing:
     factory: str
     root: str | None
     aliases: tuple[str, ...] = ()
+    beside: str | None = None
+
+    @property
+    def rank(self) -> int:
+        """Whose turn it is to be named: 0 from a path that was given, 1 installed, 2 from the working folder."""
+        if self.beside is not None:
+            return 2
+        return 0 if self.root is not None else 1
 
     @property
     def depth(self) -> int:
@@ -74,6 +85,24 @@ def list_path(path: str) -> list[StrategyListing]:
     if found:
         return found
     raise StrategyError(f"strategy path '{path}' holds no strategy: {looked_for}, there and in the folders below")
+
+
+def list_beside(folder: str) -> list[StrategyListing]:
+    """Return the strategies in a folder that nobody named, each under a strategy path of its own.
+
+    A folder that is missing, cannot be read or holds no strategy has none.
+    """
+    if not Path(folder).is_dir():
+        return []
+    home = absolute(folder)
+    found: dict[tuple[str, str], StrategyListing] = {}
+    with suppress(StrategyError):
+        for root in sorted(separate_roots(home), key=lambda root: -len(root.parts)):  # a package before its project
+            beside = os.path.join(folder, root.relative_to(home).parts[0])
+            for candidate in [Candidate(root, root.parent)] if root.is_file() else candidates(root):
+                for listing in _in_file(root, candidate, given=False):
+                    found.setdefault((listing.origin, listing.factory), replace(listing, beside=beside))
+    return list(found.values())
 
 
 def _installed(point: metadata.EntryPoint) -> StrategyListing:
