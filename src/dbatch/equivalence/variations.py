@@ -47,12 +47,9 @@ def variations(
             yield from _OF[dimension](first, jobs, max(events, default=1), compiled)
 
 
-def described(execution: Execution, chunk_rows: int, compiled: bool) -> str:
+def described(execution: Execution, chunk_rows: int) -> str:
     """Return a way of computing in words."""
-    kind = "threads" if execution.kind(compiled) == "threads" else "processes"
-    workers = f"{execution.workers} {kind if execution.workers != 1 else kind.rstrip('es') + 's' * (kind == 'threads')}"
-    chunks = "whole securities" if chunk_rows >= _WHOLE else f"chunks of {chunk_rows:,} rows"
-    return f"{workers}, {chunks}"
+    return f"{_counted(execution.workers or 1, 'worker')}, chunks of {chunk_rows:,} rows"
 
 
 def _workers(first: Variation, jobs: int, events: int, compiled: bool) -> Iterator[Variation]:

@@ -20,6 +20,7 @@ from dbatch.equivalence.events import events_around
 from dbatch.equivalence.results import ResultSet, read_results
 from dbatch.equivalence.variations import DIMENSIONS, Variation, described, usual_chunk, variations
 from dbatch.errors import UsageError
+from dbatch.plugins.discovery import resolve, search_paths
 from dbatch.trials.launch import TrialOutcome
 
 DEFAULT_SAMPLE = 4
@@ -100,6 +101,8 @@ def verify(request: VerifyRequest, tell: Callable[[str], None] = lambda text: No
     if unknown:
         raise UsageError(f"--vary {unknown[0]}: must be some of {','.join(DIMENSIONS)}")
     plan = make_plan(request.run)
+    if request.against is not None:  # its name is looked up here, but it is not imported: modules may clash
+        resolve(request.against.strategy, search_paths(request.against.strategy_paths))
     names = [job.security.name for job in plan.jobs]
     chosen = sample_of(names, request.sample)
     with ExitStack() as stack:
@@ -157,7 +160,7 @@ class _Verification:
         if execution.workers is None and execution.scheduler is None:
             workers = max(2, execution.slots(len(self._securities)))
             execution = dataclasses.replace(execution, workers=workers)
-        return Variation("distributed", described(execution, rows, self._plan.compiled), execution, rows)
+        return Variation("distributed", described(execution, rows), execution, rows)
 
     def _check(self, reference: ResultSet, variation: Variation, name: str) -> Checked:
         outcome = self._other.distributed(variation, name)
