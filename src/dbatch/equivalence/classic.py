@@ -27,7 +27,12 @@ def read_classic(folder: Path) -> ResultSet:
     A security of the summary without such a file has no fills. Types are those that the text shows: `5.0` is a
     float. Raises DataNotFoundError when there is neither.
     """
-    files = {_security_of(path).casefold(): path for path in sorted(folder.glob("*.csv")) if _holds_fills(path)}
+    files: dict[str, Path] = {}
+    for path in sorted(folder.glob("*.csv")):
+        if path.is_file() and _holds_fills(path):
+            same = files.setdefault(_security_of(path).casefold(), path)
+            if same != path:
+                raise DataError(f"{folder}: {same.name} and {path.name} are of one security; take one away")
     lines = _summary(folder / SUMMARY_NAME)
     if not files and not lines:
         raise DataNotFoundError(f"{folder}: holds no results: no {SUMMARY_NAME}, no *{TRADES_ENDING}")
@@ -59,23 +64,26 @@ def _holds_fills(path: Path) -> bool:
     if path.name.endswith(TRADES_ENDING):
         return True
     with open(path, encoding="utf-8-sig", newline="", errors="replace") as file:
-        return set(FILL_COLUMNS) <= set(next(csv.reader(file), []))
+        return set(FILL_COLUMNS) <= set(file.readline().strip().split(","))
 
 
 def _summary(path: Path) -> dict[str, dict[str, str]]:
+    """Return the lines of a summary by security; none where there is no file."""
     if not path.exists():
         return {}
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        try:
-            return {
-                line["security"]: {key: value or "" for key, value in line.items()} for line in csv.DictReader(file)
-            }
-        except (KeyError, ValueError, UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"{path}: cannot be read as a summary, it needs a column 'security'") from error
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            lines = [{key: value or "" for key, value in line.items()} for line in csv.DictReader(file)]
+        named = {line["security"]: line for line in lines}
+    except (KeyError, ValueError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read as a summary, it needs a column 'security'") from error
+    if len({name.casefold() for name in named}) < len(lines):
+        raise DataError(f"{path}: has two lines of one security")
+    return named
 
 
 def _value(text: str) -> Any:
-    if _WHOLE.fullmatch(text.strip()):
+    if _WHOLE.fullmatch(text.strip()) and abs(int(text)) < 2**63:
         return int(text)
     try:
         return float(text)
@@ -84,11 +92,14 @@ def _value(text: str) -> Any:
 
 
 def _read_fills(path: Path) -> pa.Table:
+    """Return a file of fills; times as ours have them, and NaN where a float is missing: no text tells them apart."""
     table = pa_csv.read_csv(path)
-    if "timestamp" in table.column_names:
-        place = table.column_names.index("timestamp")
-        if pa.types.is_timestamp(table.column(place).type):
-            table = table.set_column(place, "timestamp", table.column(place).cast(pa.timestamp("ns")))
+    for place, name in enumerate(table.column_names):
+        column = table.column(place)
+        if name == "timestamp" and pa.types.is_timestamp(column.type):
+            table = table.set_column(place, name, column.cast(pa.timestamp("ns")))
+        elif column.null_count and pa.types.is_floating(column.type):
+            table = table.set_column(place, name, column.fill_null(float("nan")))
     return table
 
 

@@ -1,20 +1,32 @@
-"""Two columns of one name: are they equal, and where not?"""
+"""Columns of one name: are they equal, and where not? And a hash of a whole table."""
 
 from __future__ import annotations
 
+import hashlib
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbatch.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far two floats may lie apart: `atol` + `rtol` x the larger magnitude. Zero for both means bit for bit."""
+    """How far two floats may lie apart: `atol` + `rtol` x the larger magnitude. Zero for both means bit for bit.
+
+    Raises UsageError for what is no number, infinite or below zero.
+    """
 
     rtol: float = 0.0
     atol: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("rtol", self.rtol), ("atol", self.atol)):
+            if not (math.isfinite(value) and value >= 0.0):
+                raise UsageError(f"--{name} {value}: must be a finite number, 0 or more")
 
     @property
     def exact(self) -> bool:
@@ -28,7 +40,7 @@ def kind_of(column: pa.ChunkedArray | pa.Array) -> str:
         kind = kind.value_type
     if pa.types.is_large_string(kind) or pa.types.is_string(kind):
         return "string"
-    return "null" if len(column) == 0 and pa.types.is_null(kind) else str(kind)
+    return str(kind)
 
 
 def same_kind(left: str, right: str, tolerance: Tolerance) -> bool:
@@ -42,34 +54,65 @@ def unequal_rows(left: pa.ChunkedArray, right: pa.ChunkedArray, tolerance: Toler
     """Return a boolean array, True where two columns of one length and of comparable kinds are not equal.
 
     Floats are equal when they have the same bits, or are both NaN; so 0.0 and -0.0 are not. With a tolerance they
-    are numbers, and infinities equal themselves.
+    are numbers, as are a float and an int, and infinities equal themselves. Two ints must be the same in any case.
+    What is missing equals only what is missing.
     """
     kinds = kind_of(left), kind_of(right)
-    if all(_is_number(kind) for kind in kinds) and not tolerance.exact:
-        return _apart(_numbers(left).astype(np.float64), _numbers(right).astype(np.float64), tolerance)
-    if kinds == ("double", "double"):
-        mine, theirs = _numbers(left), _numbers(right)
-        return np.asarray((mine.view(np.int64) != theirs.view(np.int64)) & ~(np.isnan(mine) & np.isnan(theirs)))
-    first, second = _texts(left), _texts(right)
-    differ = pc.fill_null(pc.not_equal(first, second), False)
-    return np.asarray(pc.or_(differ, pc.not_equal(pc.is_null(first), pc.is_null(second))))
+    missing = _missing(left), _missing(right)
+    lacking = missing[0] | missing[1]
+    if "null" in kinds or lacking.all():
+        differ = np.zeros(len(left), np.bool_)
+    elif all(_is_number(kind) for kind in kinds) and any(_is_float(kind) for kind in kinds):
+        differ = _floats_differ(_numbers(left), _numbers(right), tolerance)
+    else:
+        differ = np.asarray(pc.fill_null(pc.not_equal(_plain(left), _plain(right)), False))
+    return np.asarray((differ & ~lacking) | (missing[0] != missing[1]))
 
 
-def _apart(left: np.ndarray, right: np.ndarray, tolerance: Tolerance) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
+def digest_of(table: pa.Table) -> str:
+    """Return a hash of every value of every column, bit for bit, with names and kinds."""
+    digest = hashlib.sha256()
+    for name in table.column_names:
+        column = table.column(name)
+        kind = kind_of(column)
+        digest.update(f"{name}:{kind}:{len(column)}:".encode())
+        if column.null_count or not (_is_number(kind) or kind.startswith("timestamp")):
+            digest.update(repr(column.to_pylist()).encode())
+        else:
+            plain = column.cast(pa.int64()) if kind.startswith("timestamp") else column
+            digest.update(_numbers(plain).tobytes())
+    return digest.hexdigest()
+
+
+def _floats_differ(left: np.ndarray, right: np.ndarray, tolerance: Tolerance) -> np.ndarray:
+    both_nan = np.isnan(left) & np.isnan(right)
+    if tolerance.exact:
+        bits = f"i{left.itemsize}"
+        return np.asarray((left.view(bits) != right.view(bits)) & ~both_nan)
+    left, right = left.astype(np.float64), right.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
         room = tolerance.atol + tolerance.rtol * np.maximum(np.abs(left), np.abs(right))
-        near = np.abs(left - right) <= np.where(np.isfinite(room), room, 0.0)
-    return np.asarray(~(near | (left == right) | (np.isnan(left) & np.isnan(right))))
+        near = np.isfinite(left) & np.isfinite(right) & (np.abs(left - right) <= room)
+    return np.asarray(~(near | (left == right) | both_nan))
 
 
 def _is_number(kind: str) -> bool:
-    return kind.startswith(("int", "uint", "float", "double", "half"))
+    return _is_float(kind) or kind.startswith(("int", "uint"))
+
+
+def _is_float(kind: str) -> bool:
+    return kind in ("double", "float", "halffloat")
+
+
+def _missing(column: pa.ChunkedArray) -> np.ndarray:
+    return np.asarray(column.is_null().to_numpy(), np.bool_)
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:
-    values: np.ndarray = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
-    return np.ascontiguousarray(values)
+    return np.ascontiguousarray(_plain(column).to_numpy())
 
 
-def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.cast(pa.string()) if kind_of(column) == "string" else column
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return `column` without dictionaries, text as string: the forms that comparisons know."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return column.cast(pa.string() if pa.types.is_large_string(kind) else kind)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,18 +10,22 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from dbatch.equivalence.columns import Tolerance, kind_of, same_kind, unequal_rows
-from dbatch.equivalence.results import VALUE_COLUMNS, ResultSet, SecurityResult, load_fills
+from dbatch.equivalence.columns import Tolerance, digest_of, kind_of, same_kind, unequal_rows
+from dbatch.equivalence.results import VALUE_COLUMNS, ResultSet, SecurityResult, load_fills, paired
 from dbatch.errors import DataError, UsageError
 from dbatch.schema import FILL_COLUMNS, METRIC_COLUMNS
 
 Verdict = Literal["equal", "differs", "failed", "absent"]
-_TABLES: Mapping[str, tuple[str, ...]] = {
-    "fills": FILL_COLUMNS,
-    "summary": tuple(name for name in VALUE_COLUMNS if name not in METRIC_COLUMNS),
-    "metrics": METRIC_COLUMNS,
-}
+_TABLES = ("fills", "summary", "metrics")
 _CONTEXT_ROWS = 2
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is looked at: columns of fills, and of the summary, metrics among them; some names are in both."""
+
+    fills: tuple[str, ...]
+    summary: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Difference:
 
     def __str__(self) -> str:
         place = f"fill {self.row}, {self.column}" if self.row is not None else f"{self.table}, {self.column}"
-        zeros = " (the sign of zero)" if self.left == 0 and self.right == 0 and self.left is not None else ""
+        floats = isinstance(self.left, float) and isinstance(self.right, float)
+        zeros = " (the sign of zero)" if floats and self.left == self.right == 0.0 else ""
         return f"{place}: {_shown(self.left)} against {_shown(self.right)}{zeros}"
 
 
@@ -51,8 +55,8 @@ class Difference:
 class SecurityComparison:
     """One security: the verdict, why, and what was looked at.
 
-    `rows` are the fills compared (the longer side's), `differing` those that differ, `digests` a hash of each
-    side's fills.
+    `rows` are the fills compared (the longer side's), `differing` those that differ, `values` the cells of the
+    summary, `digests` a hash of each side's fills.
     """
 
     security: str
@@ -60,6 +64,7 @@ class SecurityComparison:
     reason: str = ""
     rows: int = 0
     differing: int = 0
+    values: int = 0
     digests: tuple[str, str] = ("", "")
     difference: Difference | None = None
 
@@ -71,7 +76,7 @@ class Comparison:
     left: ResultSet
     right: ResultSet
     securities: tuple[SecurityComparison, ...]
-    columns: tuple[str, ...]
+    columns: Columns
     tolerance: Tolerance = field(default_factory=Tolerance)
 
     @property
@@ -96,7 +101,7 @@ class Comparison:
         if bad:
             counts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts.items() if verdict != "equal")
             return f"{counts} of {len(self.securities)}"
-        if self.rows == 0 and any(column in FILL_COLUMNS for column in self.columns):
+        if self.rows == 0 and self.columns.fills:
             return "nothing was compared: neither side has a fill"
         return ""
 
@@ -112,33 +117,34 @@ def compare_results(
     """
     columns = _columns(on)
     tolerance = tolerance or Tolerance()
-    others = {name.casefold(): name for name in right.securities}
-    names = list(left.securities)
-    found = {name.casefold() for name in names}
     lenient = "classic" in (left.kind, right.kind)
-    compared = []
-    for name in [*names, *(name for name in right.securities if name.casefold() not in found)]:
-        mine = left.securities.get(name)
-        theirs = right.securities.get(name) or right.securities.get(others.get(name.casefold(), ""))
-        compared.append(_security(name, mine, theirs, columns, tolerance, lenient))
-    return Comparison(left, right, tuple(compared), columns, tolerance)
+    compared = tuple(
+        _security(name, mine, theirs, columns, tolerance, lenient) for name, mine, theirs in paired(left, right)
+    )
+    return Comparison(left, right, compared, columns, tolerance)
 
 
-def _columns(on: Sequence[str]) -> tuple[str, ...]:
-    known = [column for columns in _TABLES.values() for column in columns]
-    chosen: list[str] = []
+def _columns(on: Sequence[str]) -> Columns:
+    known = dict.fromkeys([*_TABLES, *FILL_COLUMNS, *VALUE_COLUMNS])
     for name in on:
-        if name not in _TABLES and name not in known:
-            raise UsageError(f"--on {name}: must be one of {', '.join([*_TABLES, *dict.fromkeys(known)])}")
-        chosen.extend(_TABLES.get(name, (name,)))
-    return tuple(dict.fromkeys(chosen or known))
+        if name not in known:
+            raise UsageError(f"--on {name}: must be one of {', '.join(known)}")
+    chosen = set(on or _TABLES)
+    return Columns(
+        tuple(column for column in FILL_COLUMNS if chosen & {"fills", column}),
+        tuple(
+            column
+            for column in VALUE_COLUMNS
+            if chosen & {"metrics" if column in METRIC_COLUMNS else "summary", column}
+        ),
+    )
 
 
 def _security(
     name: str,
     left: SecurityResult | None,
     right: SecurityResult | None,
-    columns: Sequence[str],
+    columns: Columns,
     tolerance: Tolerance,
     lenient: bool,
 ) -> SecurityComparison:
@@ -168,26 +174,26 @@ def _results(
     name: str,
     left: SecurityResult,
     right: SecurityResult,
-    columns: Sequence[str],
+    columns: Columns,
     tolerance: Tolerance,
     lenient: bool,
 ) -> SecurityComparison:
-    fill_columns = [column for column in columns if column in FILL_COLUMNS]
+    asked = [column for column in columns.summary if not lenient or (column in left.values and column in right.values)]
+    if not columns.fills and not asked:
+        return SecurityComparison(name, "absent", "absent on one side at least: every column that was asked for")
     rows = differing = 0
     digests = ("", "")
     difference = None
-    if fill_columns:
+    if columns.fills:
         mine, theirs = load_fills(left), load_fills(right)
         rows = max(len(mine), len(theirs))
         digests = digest_of(mine), digest_of(theirs)
-        differing, difference = compare_fills(mine, theirs, fill_columns, tolerance)
-    if difference is None:
-        value_columns = [column for column in columns if column in VALUE_COLUMNS]
-        difference = _compare_values(left.values, right.values, value_columns, tolerance, lenient)
-    if difference is None:
-        return SecurityComparison(name, "equal", rows=rows, digests=digests)
+        differing, difference = compare_fills(mine, theirs, columns.fills, tolerance)
+    difference = difference or _compare_values(left.values, right.values, asked, tolerance)
+    verdict: Verdict = "equal" if difference is None else "differs"
     more = f" ({differing:,} of {rows:,} fills differ)" if differing else ""
-    return SecurityComparison(name, "differs", f"{difference}{more}", rows, differing, digests, difference)
+    reason = "" if difference is None else f"{difference}{more}"
+    return SecurityComparison(name, verdict, reason, rows, differing, len(asked), digests, difference)
 
 
 def compare_fills(
@@ -196,7 +202,7 @@ def compare_fills(
     """Return how many rows differ in `columns`, and the first difference; a row that one side lacks differs."""
     for column in columns:
         kinds = [kind_of(side.column(column)) if column in side.column_names else "absent" for side in (left, right)]
-        if not same_kind(kinds[0], kinds[1], tolerance):
+        if "absent" in kinds or not same_kind(kinds[0], kinds[1], tolerance):
             return max(len(left), len(right)), Difference("fills", column, None, kinds[0], kinds[1])
     both = min(len(left), len(right))
     apart = {
@@ -219,37 +225,22 @@ def compare_fills(
 
 
 def _compare_values(
-    left: Mapping[str, Any], right: Mapping[str, Any], columns: Sequence[str], tolerance: Tolerance, lenient: bool
+    left: Mapping[str, Any], right: Mapping[str, Any], columns: Sequence[str], tolerance: Tolerance
 ) -> Difference | None:
     for column in columns:
-        if lenient and (column not in left or column not in right):
-            continue
         mine, theirs = left.get(column), right.get(column)
-        if type(mine) is not type(theirs) and tolerance.exact:
-            return Difference("summary", column, None, mine, theirs)
-        if mine is None or theirs is None:
-            equal = mine is theirs
-        else:
-            one, other = pa.chunked_array([[mine]]), pa.chunked_array([[theirs]])
-            equal = not unequal_rows(one, other, tolerance).any()
-        if not equal:
+        if not _same_value(mine, theirs, tolerance):
             return Difference("summary", column, None, mine, theirs)
     return None
 
 
-def digest_of(fills: pa.Table) -> str:
-    """Return a hash of every value of every column, bit for bit, with names and kinds."""
-    digest = hashlib.sha256()
-    for name in fills.column_names:
-        column = fills.column(name)
-        kind = kind_of(column)
-        digest.update(f"{name}:{kind}:{len(column)}:".encode())
-        if kind == "string" or column.null_count:
-            digest.update("\0".join(map(str, column.to_pylist())).encode())
-        else:
-            plain = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
-            digest.update(np.ascontiguousarray(plain.to_numpy()).tobytes())
-    return digest.hexdigest()
+def _same_value(left: Any, right: Any, tolerance: Tolerance) -> bool:
+    if left is None or right is None or isinstance(left, str) or isinstance(right, str):
+        return type(left) is type(right) and bool(left == right)
+    one, other = pa.chunked_array([[left]]), pa.chunked_array([[right]])
+    if not same_kind(kind_of(one), kind_of(other), tolerance):
+        return False
+    return not unequal_rows(one, other, tolerance).any()
 
 
 def _around(table: pa.Table, row: int) -> dict[int, dict[str, Any]]:

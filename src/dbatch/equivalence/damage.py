@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dbatch.data.names import file_slug
+from dbatch.equivalence.columns import digest_of
 from dbatch.errors import DbatchError
 from dbatch.model import Receipt
 from dbatch.results import export
@@ -32,7 +33,8 @@ def damage_of(folder: Path, receipt: Receipt) -> str | None:
             return _changed(trades)
         if not _same_fills(folder / FILLS_NAME, receipt.security, fills):
             return _changed(folder / FILLS_NAME)
-        if _summary_line(folder / SUMMARY_NAME, receipt.security) != list(map(str, export.summary_cells(receipt))):
+        wanted = [list(export.SUMMARY_COLUMNS), list(map(str, export.summary_cells(receipt)))]
+        if _summary_lines(folder / SUMMARY_NAME, receipt.security) != wanted:
             return _changed(folder / SUMMARY_NAME)
     except FileNotFoundError as error:
         return f"{Path(error.filename).name} is missing; {_CURE}"
@@ -47,9 +49,11 @@ def _changed(path: Path) -> str:
 
 def _same_fills(path: Path, security: str, fills: pa.Table) -> bool:
     stored = pq.read_table(path, filters=[("security", "=", security)], page_checksum_verification=True)
-    return bool(stored.drop_columns(["security"]).cast(fills.schema.remove_metadata()).equals(fills))
+    return digest_of(stored.drop_columns(["security"])) == digest_of(fills)
 
 
-def _summary_line(path: Path, security: str) -> list[str] | None:
+def _summary_lines(path: Path, security: str) -> list[list[str]]:
+    """Return the header, and all lines of `security`."""
     with open(path, encoding="utf-8", newline="") as file:
-        return next((line for line in csv.reader(file) if line and line[0] in (security, f"'{security}")), None)
+        lines = csv.reader(file)
+        return [next(lines, []), *(line for line in lines if line and line[0] in (security, f"'{security}"))]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dbatch.equivalence.plain_read import read_whole
 from dbatch.model import Security, Window
+from dbatch.reference.plain_read import read_whole
 from dbatch.schema import EVENT_TYPES
 
 _AROUND = 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -68,11 +68,11 @@ def read_results(folder: Path) -> ResultSet:
             return _reference(folder)
         if (folder / MANIFEST_NAME).exists():
             return _run(folder)
+        from dbatch.equivalence.classic import read_classic
+
+        return read_classic(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder}: results cannot be read ({type(error).__name__}: {error})") from error
-    from dbatch.equivalence.classic import read_classic
-
-    return read_classic(folder)
 
 
 def _reference(folder: Path) -> ResultSet:
@@ -111,9 +111,26 @@ def _of_receipt(folder: Path, name: str, receipt: Receipt | None) -> SecurityRes
     )
 
 
+def paired(left: ResultSet, right: ResultSet) -> Iterator[tuple[str, SecurityResult | None, SecurityResult | None]]:
+    """Yield each security of either side once, with what both sides say of it: the left's in order, then the rest.
+
+    Names are the same when they differ only in case, unless the other side has that very name.
+    """
+    rest = dict(right.securities)
+    folded = {name.casefold(): name for name in rest if name not in left.securities}
+    for name, mine in left.securities.items():
+        other = name if name in rest else folded.pop(name.casefold(), None)
+        yield name, mine, None if other is None else rest.pop(other)
+    for name, theirs in rest.items():
+        yield name, None, theirs
+
+
 def load_fills(result: SecurityResult) -> pa.Table:
     """Return the fills of `result`. Raises DataError where they cannot be read."""
     try:
-        return result.load()
+        fills = result.load()
     except (DbatchError, OSError, pa.ArrowException) as error:
         raise DataError(f"{result.security}: fills cannot be read ({str(error).splitlines()[0]})") from error
+    if len(set(fills.column_names)) < len(fills.column_names):
+        raise DataError(f"{result.security}: fills have two columns of one name: {', '.join(fills.column_names)}")
+    return fills

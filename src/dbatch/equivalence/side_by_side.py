@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from dbatch.equivalence.results import ResultSet, SecurityResult, load_fills
+from dbatch.equivalence.results import ResultSet, SecurityResult, load_fills, paired
+from dbatch.errors import DataError
 from dbatch.metrics.fills import max_drawdown, win_rate
+
+_COLUMNS = {"timestamp": pa.int64(), "realized_pnl": pa.float64()}
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Performance:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """One security, or all of them, on both sides; None where a side has no result."""
+    """One security, or all of them, on both sides; None where a side has no result that can be read."""
 
     security: str
     left: Performance | None
@@ -39,8 +42,8 @@ def side_by_side(left: ResultSet, right: ResultSet) -> list[SideBySide]:
     drawdown is that of all fills together, in order of time.
     """
     lines, pairs = [], []
-    for name in dict.fromkeys([*left.securities, *right.securities]):
-        fills = [_fills(side.securities.get(name)) for side in (left, right)]
+    for name, *sides in paired(left, right):
+        fills = [_fills(side) for side in sides]
         lines.append(SideBySide(name, *(None if side is None else _performance([side]) for side in fills)))
         if fills[0] is not None and fills[1] is not None:
             pairs.append((fills[0], fills[1]))
@@ -49,15 +52,19 @@ def side_by_side(left: ResultSet, right: ResultSet) -> list[SideBySide]:
 
 
 def _fills(result: SecurityResult | None) -> pa.Table | None:
-    """Return times and realised P&L of the fills."""
+    """Return times and realised P&L of the fills, as int64 and float64."""
     if result is None or result.status != "success":
         return None
-    return load_fills(result).select(["timestamp", "realized_pnl"])
+    try:
+        fills = load_fills(result)
+        return fills.select(list(_COLUMNS)).cast(pa.schema(_COLUMNS))
+    except (DataError, KeyError, pa.ArrowException):  # the comparison says so
+        return None
 
 
 def _performance(fills: Sequence[pa.Table]) -> Performance:
-    times = np.concatenate([np.empty(0, np.int64), *(_numbers(table, "timestamp") for table in fills)])
-    realized = np.concatenate([np.empty(0), *(_numbers(table, "realized_pnl") for table in fills)])
+    times = np.concatenate([np.empty(0, np.int64), *(table.column("timestamp").to_numpy() for table in fills)])
+    realized = np.concatenate([np.empty(0), *(table.column("realized_pnl").to_numpy() for table in fills)])
     in_time = realized[np.argsort(times, kind="stable")] if len(fills) > 1 else realized
     return Performance(
         trades=len(realized),
@@ -65,9 +72,3 @@ def _performance(fills: Sequence[pa.Table]) -> Performance:
         win_rate=win_rate(realized),
         max_drawdown=max_drawdown(np.cumsum(in_time)),
     )
-
-
-def _numbers(table: pa.Table, column: str) -> np.ndarray:
-    values = table.column(column)
-    kind = pa.int64() if column == "timestamp" else pa.float64()
-    return np.asarray(values.cast(kind).to_numpy())

@@ -19,7 +19,7 @@ from dbatch.engine.job import JobResult, run_job
 from dbatch.errors import DataError
 from dbatch.model import Job
 from dbatch.plugins.loading import make_handler, where_it_broke
-from dbatch.equivalence.plain_read import read_whole
+from dbatch.reference.plain_read import read_whole
 
 OUTCOMES_NAME: Final = "reference.json"
 

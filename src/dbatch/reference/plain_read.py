@@ -26,14 +26,14 @@ def read_whole(security: Security, window: Window) -> EventBlock:
 def _parts(source: Source) -> list[EventBlock]:
     """Return the events of each file of `source`; for a workbook, of each sheet."""
     if source.kind == "parquet":
-        from dbatch.equivalence.plain_parquet import read_parquet_file
+        from dbatch.reference.plain_parquet import read_parquet_file
 
         return [read_parquet_file(path, source.only) for path in source.paths]
     if source.kind == "csv":
-        from dbatch.equivalence.plain_csv import read_csv_file
+        from dbatch.reference.plain_csv import read_csv_file
 
         return [read_csv_file(path, source.only) for path in source.paths]
-    from dbatch.equivalence.plain_excel import read_sheets
+    from dbatch.reference.plain_excel import read_sheets
 
     return [part for path in source.paths for part in read_sheets(path, source.sheets, source.header_row)]
 

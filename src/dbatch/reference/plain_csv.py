@@ -8,10 +8,10 @@ import io
 from collections.abc import Iterator
 
 from dbatch.data.blocks import EventBlock
-from dbatch.equivalence.plain_cells import Events
-from dbatch.equivalence.plain_columns import columns_of, same_security
-from dbatch.equivalence.plain_files import one_line, opened
 from dbatch.errors import SchemaError
+from dbatch.reference.plain_cells import Events
+from dbatch.reference.plain_columns import columns_of, same_security
+from dbatch.reference.plain_files import one_line, opened
 from dbatch.schema import EVENT_COLUMNS
 
 

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from pyarrow import types
 
 from dbatch.data.blocks import OTHER, EventBlock
-from dbatch.equivalence.plain_columns import columns_of, same_security
-from dbatch.equivalence.plain_files import one_line, opened
 from dbatch.errors import DataError, SchemaError
+from dbatch.reference.plain_columns import columns_of, same_security
+from dbatch.reference.plain_files import one_line, opened
 from dbatch.schema import EVENT_COLUMNS, EVENT_TYPES
 
 

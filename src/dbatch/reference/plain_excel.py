@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import ParseError
 
 from dbatch.data.blocks import EventBlock
-from dbatch.equivalence.plain_cells import Events
-from dbatch.equivalence.plain_columns import columns_of, names_all_columns
-from dbatch.equivalence.plain_files import one_line, opened
-from dbatch.equivalence.plain_workbook import FORMULA_WITHOUT_VALUE, Workbook
 from dbatch.errors import WorkbookError
+from dbatch.reference.plain_cells import Events
+from dbatch.reference.plain_columns import columns_of, names_all_columns
+from dbatch.reference.plain_files import one_line, opened
+from dbatch.reference.plain_workbook import FORMULA_WITHOUT_VALUE, Workbook
 from dbatch.schema import EVENT_COLUMNS
 
 _HEADER_IS_WITHIN = 50

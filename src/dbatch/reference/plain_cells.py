@@ -65,7 +65,8 @@ def timestamp_of(cell: object) -> int:
         return NOT_A_TIME
     *clock, fraction = found.groups(default="0")
     try:
-        return _nanoseconds(dt.datetime(*map(int, clock)), int(fraction.ljust(9, "0")))  # type: ignore[arg-type]
+        year, month, day, hour, minute, second = map(int, clock)
+        return _nanoseconds(dt.datetime(year, month, day, hour, minute, second), int(fraction.ljust(9, "0")))
     except ValueError:  # no such day, or no such hour
         return NOT_A_TIME
 
@@ -101,9 +102,10 @@ def volume_of(cell: object) -> int:
 
 def _number(cell: object) -> float | str | None:
     """Return `cell` when it is a finite number, or its text when that spells one."""
-    number = cell.strip() if isinstance(cell, str) else cell
-    is_number = isinstance(number, float) or (isinstance(number, str) and _NUMBER.fullmatch(number))
-    return number if is_number and math.isfinite(float(number)) else None  # type: ignore[return-value, arg-type]
+    if isinstance(cell, str):
+        text = cell.strip()
+        return text if _NUMBER.fullmatch(text) and math.isfinite(float(text)) else None
+    return cell if isinstance(cell, float) and math.isfinite(cell) else None
 
 
 def _nanoseconds(moment: dt.datetime, nanoseconds: int) -> int:
