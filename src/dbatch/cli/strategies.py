@@ -1,9 +1,10 @@
-"""`dbatch strategies`: what can be named, and what its parameters are."""
+"""`dbatch strategies`: what can be named, what its parameters are, and whether it keeps the contract."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -92,6 +93,46 @@ def show_command(
     ]
     print()
     print_table(("parameter", "type", "unit", "default", "description"), rows)
+
+
+@app.command("check")
+def check_command(
+    context: typer.Context,
+    name: str,
+    strategy_path: StrategyPath = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the runs; repeatable.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Time for all tests.")] = 300,
+    as_json: AsJson = False,
+) -> None:
+    """Test whether strategy NAME keeps the contract, on made-up events, in a process of its own."""
+    from contextlib import closing
+
+    from dbatch.config.overrides import parse_overrides
+    from dbatch.config.sections import expand
+    from dbatch.plugins.discovery import resolve, search_paths
+    from dbatch.testing.guard import check_contract
+
+    results = []
+    with _usage_errors():
+        resolved = resolve(name, search_paths([*(context.obj or ()), *(strategy_path or ())]))
+        parameters = expand({}, parse_overrides(assignments or []), ["TEST"], "--set").mapping["TEST"]
+        for note in resolved.notes:
+            print(note, file=sys.stderr)
+        with closing(check_contract(resolved.ref, parameters, timeout)) as arriving:
+            for result in arriving:
+                results.append(result)
+                status = result.status.upper() if result.status in ("failed", "error") else result.status
+                print(f"{status:<8}{result.test}{': ' * bool(result.message)}{result.message}", file=sys.stderr)
+    passed = all(result.is_good for result in results)
+    if as_json:
+        facts = {"schema": "dbatch.strategy-check/1", "strategy": resolved.ref.name, "origin": resolved.ref.origin}
+        print(json.dumps({**facts, "passed": passed, "tests": [vars(result) for result in results]}))
+    counts = Counter(result.status for result in results)
+    told = ", ".join(f"{count} {status}" for status, count in counts.items())
+    print(f"{resolved.ref.name}: {'keeps' if passed else 'does not keep'} the contract ({told})", file=sys.stderr)
+    raise typer.Exit(0 if passed else 1)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

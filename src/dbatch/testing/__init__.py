@@ -1,0 +1,35 @@
+"""For authors of strategies: ticks in words, a backtest in a line, and the contract that every strategy keeps.
+
+The public names are loaded on first use, so that `import dbatch.testing` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dbatch.testing.contract import StrategyContract
+    from dbatch.testing.outcome import Outcome
+    from dbatch.testing.single import backtest
+    from dbatch.testing.ticks import ticks_of
+
+__all__ = ["Outcome", "StrategyContract", "backtest", "ticks_of"]
+
+_HOMES = {
+    "Outcome": "dbatch.testing.outcome",
+    "StrategyContract": "dbatch.testing.contract",
+    "backtest": "dbatch.testing.single",
+    "ticks_of": "dbatch.testing.ticks",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'dbatch.testing' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
