@@ -12,7 +12,7 @@ import pytest
 
 from dbatch.errors import OutputError
 from dbatch.model import Receipt
-from dbatch.results.ledger import LEDGER_NAME, open_ledger
+from dbatch.results.ledger import LEDGER_NAME, open_ledger, read_receipts
 
 RECEIPT = Receipt("k1", "NA", "success", part="parts/k1/k1.parquet", trades=3, realized_pnl=0.1 + 0.2, notes=("a",))
 
@@ -37,7 +37,7 @@ def test_a_second_receipt_of_a_job_replaces_the_first(tmp_path: Path) -> None:
 def test_what_was_committed_survives_a_process_that_is_killed(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from dbatch.model import Receipt; from dbatch.results.ledger import open_ledger\n"
+        "from dbatch.model import Receipt; from dbatch.results.ledger import open_ledger, read_receipts\n"
         "with open_ledger(Path(sys.argv[1])) as ledger:\n"
         "    ledger.commit(Receipt('k1', 'AAA', 'success'))\n"
         "    os._exit(9)\n"
@@ -89,3 +89,18 @@ def test_unknown_facts_of_a_later_version_are_left_out(tmp_path: Path) -> None:
 
     with open_ledger(tmp_path) as ledger:
         assert ledger.receipts() == {"k1": RECEIPT}
+
+
+def test_reading_receipts_leaves_the_folder_as_it_is(tmp_path: Path) -> None:
+    with open_ledger(tmp_path) as ledger:
+        ledger.commit(Receipt("k1", "AAA", "success"))
+    before = sorted(path.name for path in tmp_path.iterdir())
+
+    assert list(read_receipts(tmp_path)) == ["k1"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_receipts_are_read_while_another_process_writes(tmp_path: Path) -> None:
+    with open_ledger(tmp_path) as ledger:
+        ledger.commit(Receipt("k1", "AAA", "success"))
+        assert list(read_receipts(tmp_path)) == ["k1"]

@@ -19,6 +19,7 @@ _COMMANDS = {
     "run": ("dbatch.cli.run", "Run a strategy over every security, in parallel, and keep the results."),
     "verify": ("dbatch.cli.verify", "Compute sequentially and distributed, and compare every row."),
     "compare": ("dbatch.cli.compare", "Compare two folders of results, row by row."),
+    "benchmark": ("dbatch.cli.benchmark", "Measure the work sequentially and with workers, side by side."),
     "replay": ("dbatch.cli.replay", "Carry out one security of a finished run again: is it the same, and why not?"),
     "strategies": ("dbatch.cli.strategies", "List the strategies that can be run, or show one's parameters."),
     "new-strategy": ("dbatch.cli.new_strategy", "Make a strategy to start from: code, tests, a package."),

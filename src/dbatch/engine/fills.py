@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -17,6 +18,10 @@ from dbatch.errors import HandlerError
 from dbatch.metrics.fills import FillMetrics, fill_metrics
 
 _ZONE = re.compile(r"(?<=:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)$")
+_TRADE_KEYS = ("timestamp", "side", "fill_qty", "position", "fill_price", "realized_pnl", "pnl")
+_SIGNS = {"buy": 1, "BUY": 1, "sell": -1, "SELL": -1}
+_WHOLE: set[Any] = {int, np.int64}
+_NUMBER: set[Any] = {*_WHOLE, float, np.float64}
 _DTYPES = ("int64", "float64", "int64", "float64", "int64", "float64")
 
 
@@ -75,6 +80,9 @@ def fills_of_trades(trades: Any) -> Fills:
     """
     if isinstance(trades, str | bytes) or not isinstance(trades, Sequence):
         raise HandlerError(f"state['trades'] is {type(trades).__name__}, must be a list of dicts")
+    usual = _usual_columns(trades)
+    if usual is not None:
+        return Fills(*usual)
     columns: list[list[Any]] = [[] for _ in _DTYPES]
     for number, trade in enumerate(trades):
         try:
@@ -84,6 +92,32 @@ def fills_of_trades(trades: Any) -> Fills:
             reason = f"no {error}" if isinstance(error, KeyError) else str(error)
             raise HandlerError(f"state['trades'][{number}]: {reason}") from error
     return Fills(*(np.array(column, dtype) for column, dtype in zip(columns, _DTYPES, strict=True)))
+
+
+def _usual_columns(trades: Sequence[Any]) -> tuple[np.ndarray, ...] | None:
+    """Return the columns of trades that hold what nearly all hold (pandas' times, plain numbers), else None.
+
+    A column at a time takes a sixth of the time that a trade at a time does, but cannot say which trade is wrong.
+    """
+    pandas = sys.modules.get("pandas")
+    try:
+        times, sides, *numbers = ([trade[key] for trade in trades] for key in _TRADE_KEYS)
+        kinds = [set(map(type, column)) for column in (trades, times, sides, *numbers)]
+        timestamp = getattr(pandas, "Timestamp", None)
+        usual: list[set[Any]] = [{dict}, {timestamp}, {str}, _WHOLE, _WHOLE, _NUMBER, _NUMBER, _NUMBER]
+        if not all(found <= wanted for found, wanted in zip(kinds, usual, strict=True)):
+            return None
+        moments = np.array([time.value for time in times], np.int64)
+        shares, positions = (np.array(column, np.int64) for column in numbers[:2])
+        prices, realized, pnl = money = [np.array(column, np.float64) for column in numbers[2:]]
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    zones = {time.tzinfo for time in times}
+    signs = np.array([_SIGNS.get(side, 0) for side in sides], np.int64)
+    finite = all(np.isfinite(column).all() for column in money)
+    if not (zones <= {None} and signs.all() and (shares > 0).all() and finite):
+        return None
+    return moments, prices, signs * shares, realized, positions, pnl
 
 
 def _values(trade: Any) -> tuple[Any, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from dbatch.data.blocks import NOT_A_TIME, OTHER, EventBlock
+from dbatch.data.blocks import NOT_A_TIME, EventBlock
 from dbatch.engine.fills import Fills, fills_of_trades, join_fills
 from dbatch.errors import HandlerError
 from dbatch.schema import EVENT_COLUMNS, EVENT_TYPES
@@ -36,6 +36,23 @@ class JobResult:
     rows_skipped: int
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What whoever watches a job sees when a block has been delivered; it changes after the call.
+
+    Of a compiled strategy: `state` is its ints and its floats in the order of `Loop.leaves`, `fills` those of this
+    block. Of a plain handler: `state` is its dict, which holds its trades, and `orderbook` the one it keeps.
+    """
+
+    block: EventBlock
+    state: Any
+    fills: Fills | None = None
+    orderbook: OrderBook | None = None
+
+
+Watch = Callable[[Seen], None]
+
+
 def run_job(
     handler: object,
     security: str,
@@ -43,18 +60,19 @@ def run_job(
     blocks: Iterable[EventBlock],
     *,
     stop: Callable[[], bool] = lambda: False,
+    watch: Watch | None = None,
 ) -> JobResult:
     """Return what `handler`, made for this job alone, does with `blocks`; where they are cut changes nothing.
 
     `security` is the name the handler gets, `section` its parameters; `stop` is asked between blocks, and True
-    ends the job by InterruptedError. Raises HandlerError when the handler breaks its contract, and whatever the
-    handler itself raises.
+    ends the job by InterruptedError; `watch` is called after each block, one of which nothing was delivered too.
+    Raises HandlerError when the handler breaks its contract, and whatever the handler itself raises.
     """
     if isinstance(handler, EventStrategy):
-        return _run_compiled(handler, section, _until(stop, blocks))
+        return _run_compiled(handler, section, _until(stop, blocks), watch)
     if not callable(handler):
         raise HandlerError(f"the factory returned {type(handler).__name__}, must be a handler")
-    return _run_python(handler, security, _until(stop, blocks))
+    return _run_python(handler, security, _until(stop, blocks), watch)
 
 
 def _until(stop: Callable[[], bool], blocks: Iterable[EventBlock]) -> Iterable[EventBlock]:
@@ -67,7 +85,9 @@ def _until(stop: Callable[[], bool], blocks: Iterable[EventBlock]) -> Iterable[E
     raise InterruptedError("stopped from outside")
 
 
-def _run_compiled(strategy: EventStrategy, section: Mapping[str, Any], blocks: Iterable[EventBlock]) -> JobResult:
+def _run_compiled(
+    strategy: EventStrategy, section: Mapping[str, Any], blocks: Iterable[EventBlock], watch: Watch | None
+) -> JobResult:
     from dbatch.engine.kernel import compile_kernel, flatten, readable_compile_errors
 
     kernel = compile_kernel(strategy)
@@ -78,10 +98,12 @@ def _run_compiled(strategy: EventStrategy, section: Mapping[str, Any], blocks: I
     clock = np.zeros(5, np.int64)
     market_days = np.empty(512, np.int64)
     out = _scratch()
-    pieces, days, rows, skipped, used = [], set(), 0, 0, 0
+    pieces: list[tuple[np.ndarray, ...]] = []
+    days, rows, skipped, used = set(), 0, 0, 0
     fresh = True
     for block in blocks:
         row = 0
+        before = (len(pieces), used)
         columns = tuple(_frozen(column) for column in block)
         while row < len(block):
             with readable_compile_errors(strategy):
@@ -105,10 +127,19 @@ def _run_compiled(strategy: EventStrategy, section: Mapping[str, Any], blocks: I
                 pieces.append(tuple(column[:used].copy() for column in out))
                 used = 0
         rows += len(block)
+        if watch is not None:
+            watch(Seen(block, state, _fills_since(before, [*pieces, tuple(column[:used] for column in out)])))
     pieces.append(tuple(column[:used].copy() for column in out))
     fills = join_fills(pieces)
     position, pnl = (int(fills.positions[-1]), float(fills.pnl[-1])) if len(fills) else (0, 0.0)
     return JobResult(fills, position, pnl, len(days), rows, skipped)
+
+
+def _fills_since(before: tuple[int, int], pieces: Sequence[tuple[np.ndarray, ...]]) -> Fills:
+    """Return a copy of the fills that came after the first `before[1]` of piece number `before[0]`."""
+    number, used = before
+    first = tuple(column[used:].copy() for column in pieces[number])
+    return join_fills([first, *pieces[number + 1 :]])
 
 
 def _scratch() -> tuple[np.ndarray, ...]:
@@ -127,7 +158,9 @@ def _frozen(column: np.ndarray) -> np.ndarray:
     return view
 
 
-def _run_python(handler: Callable[..., Any], security: str, blocks: Iterable[EventBlock]) -> JobResult:
+def _run_python(
+    handler: Callable[..., Any], security: str, blocks: Iterable[EventBlock], watch: Watch | None
+) -> JobResult:
     orderbook = OrderBook()
     state: dict[str, Any] = {}
     days: set[int] = set()
@@ -137,12 +170,13 @@ def _run_python(handler: Callable[..., Any], security: str, blocks: Iterable[Eve
         seen = (block.timestamps != NOT_A_TIME) & (block.prices > 0.0)
         kept = block if seen.all() else block.rows(seen)
         skipped += len(block) - len(kept)
-        if not len(kept):
-            continue
-        days.update(np.unique(kept.timestamps[kept.kinds == EVENT_TYPES.index("trade")] // _DAY).tolist())
-        state = handler(security, chunk_of(kept), orderbook, state)
-        if not isinstance(state, dict):
-            raise HandlerError(f"the handler returned {type(state).__name__}, must return the state (a dict)")
+        if len(kept):
+            days.update(np.unique(kept.timestamps[kept.kinds == EVENT_TYPES.index("trade")] // _DAY).tolist())
+            state = handler(security, chunk_of(kept), orderbook, state)
+            if not isinstance(state, dict):
+                raise HandlerError(f"the handler returned {type(state).__name__}, must return the state (a dict)")
+        if watch is not None:
+            watch(Seen(block, state, orderbook=orderbook))
     fills = fills_of_trades(state.get("trades", []))
     position = int(fills.positions[-1]) if len(fills) else int(state.get("position", 0) or 0)
     realized = float(fills.pnl[-1]) if len(fills) else 0.0
@@ -157,10 +191,11 @@ def chunk_of(block: EventBlock) -> Any:
     import pandas as pd
 
     columns = (
-        block.timestamps.view("datetime64[ns]"),
-        _TYPE_NAMES[np.minimum(block.kinds, OTHER)],
-        block.prices,
-        block.volumes,
+        block.timestamps.view("datetime64[ns]").copy(),
+        _TYPE_NAMES.take(block.kinds, mode="clip"),
+        block.prices.copy(),
+        block.volumes.copy(),
     )
-    frame = pd.DataFrame(dict(zip(EVENT_COLUMNS, columns, strict=True)), copy=True)
-    return frame.astype({"type": object})
+    # each column says its dtype: looking at every text to find out took longer than all the rest
+    series = (pd.Series(column, dtype=column.dtype, copy=False) for column in columns)
+    return pd.DataFrame(dict(zip(EVENT_COLUMNS, series, strict=True)), copy=False)

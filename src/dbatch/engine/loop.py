@@ -92,12 +92,24 @@ _RECORD = """        if fill_{index}.quantity != 0:
 
 
 @dataclass(frozen=True)
+class Leaf:
+    """A scalar of a strategy's state: its dotted `name` ("bid.order.ahead"), and its `kind`: int, float or bool.
+
+    A float lies in the array of floats, any other in the array of ints, each in the order of the leaves.
+    """
+
+    name: str
+    kind: type
+
+
+@dataclass(frozen=True)
 class Loop:
-    """A loop's source, the modules it starts from, and how many ints and floats hold the strategy's state."""
+    """A loop's source, the modules it starts from, and the scalars of the strategy's state as its arrays hold them."""
 
     text: str
     modules: tuple[str, ...]
     params_type: type[tuple[Any, ...]]
+    leaves: tuple[Leaf, ...]
     state_ints: int
     state_floats: int
 
@@ -132,7 +144,7 @@ def generate_loop(strategy: EventStrategy) -> Loop:
         saves="\n".join(state.saves),
     )
     modules = {start.py_func.__module__, on_event.py_func.__module__, *(module for module, _ in state.imports)}
-    return Loop(text, tuple(sorted(modules)), params_type, state.ints, state.floats)
+    return Loop(text, tuple(sorted(modules)), params_type, tuple(state.leaves), state.ints, state.floats)
 
 
 def _signature(start: Any, on_event: Any) -> tuple[type, type, int]:
@@ -172,6 +184,7 @@ class _Flattening:
         self.ints = 0
         self.floats = 0
         self.saves: list[str] = []
+        self.leaves: list[Leaf] = []
 
     def build(self, cls: Any, prefix: str, path: str) -> str:
         _must_be_global(cls, cls)
@@ -197,4 +210,5 @@ class _Flattening:
             slot = f"{prefix}ints[{self.ints}]"
             self.ints += 1
         self.saves.append(f"    {slot} = {path}")
+        self.leaves.append(Leaf(path.partition(".")[2], kind))
         return f"{slot} != 0" if kind is bool else slot

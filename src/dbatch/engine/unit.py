@@ -39,7 +39,7 @@ def run_unit(context: RunContext, job: Job, *, stop: Callable[[], bool] = lambda
     except (StorageError, InterruptedError):
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - filed under its security, with its traceback
-        return _failure(context, job, error, time.perf_counter() - started)
+        return failure(context, job, error, time.perf_counter() - started)
     return Receipt(
         key=job.key,
         security=job.security.name,
@@ -64,7 +64,11 @@ def run_unit(context: RunContext, job: Job, *, stop: Callable[[], bool] = lambda
 def _run(context: RunContext, job: Job, stop: Callable[[], bool], faults: Faults) -> JobResult:
     handler = make_handler(context.strategy, context.sections)
     blocks = within(read_events(job.security, context.chunk_rows, faults), context.window)
-    result = run_job(handler, job.config_name, job.section, blocks, stop=stop)
+    return with_events(run_job(handler, job.config_name, job.section, blocks, stop=stop), context, job, faults)
+
+
+def with_events(result: JobResult, context: RunContext, job: Job, faults: Faults) -> JobResult:
+    """Return `result`; raise DataError when no event came, or none that a strategy can use."""
     if result.rows == 0:
         raise DataError(f"{job.security.source}: no events{_in_window(context)}")
     if result.rows_skipped == result.rows:
@@ -78,7 +82,8 @@ def _in_window(context: RunContext) -> str:
     return " among the dates and types asked for" if asked else ", the source is empty"
 
 
-def _failure(context: RunContext, job: Job, error: BaseException, seconds: float) -> Receipt:
+def failure(context: RunContext, job: Job, error: BaseException, seconds: float) -> Receipt:
+    """Return the receipt of a job that ended by `error`, with its cause in one line and the whole traceback."""
     status: Status = "failed"
     text = where_it_broke(error, context.strategy)
     if isinstance(error, SystemExit):

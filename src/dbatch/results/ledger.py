@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,7 +75,9 @@ def read_receipts(output_dir: Path) -> dict[str, Receipt]:
     Raises OutputError for a ledger that is missing or unreadable.
     """
     path = output_dir / LEDGER_NAME
-    options = "mode=ro" if os.access(output_dir, os.W_OK) else "mode=ro&immutable=1"  # reading WAL makes a file
+    log = path.with_name(f"{LEDGER_NAME}-wal")
+    nobody_writes = not log.exists() or log.stat().st_size == 0
+    options = "immutable=1" if nobody_writes else "mode=ro"  # the latter makes files of its own beside the ledger
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True)) as connection:
             return Ledger(connection, path).receipts()

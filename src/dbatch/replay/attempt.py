@@ -1,0 +1,64 @@
+"""The job carried out once more: how it ended, whatever it did."""
+
+from __future__ import annotations
+
+import bdb
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dbatch.data.blocks import EventBlock
+from dbatch.data.faults import Faults
+from dbatch.data.read import read_events
+from dbatch.engine.job import JobResult, Watch, run_job
+from dbatch.engine.unit import failure, with_events
+from dbatch.errors import UsageError
+from dbatch.model import Receipt
+from dbatch.plugins.loading import make_handler
+from dbatch.replay.delivery import Rows, Until, numbered
+from dbatch.replay.inputs import Inputs
+from dbatch.replay.moments import moment_text
+
+Deliver = Callable[[Iterable[Rows]], Iterator[EventBlock]]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A job's `result`, or the `receipt` of its failure and the `error` that was it."""
+
+    result: JobResult | None
+    receipt: Receipt | None = None
+    error: BaseException | None = None
+
+
+def attempt(
+    inputs: Inputs,
+    until: Until,
+    deliver: Deliver,
+    *,
+    watch: Watch | None = None,
+    wrap: Callable[[Any], Any] = lambda handler: handler,
+) -> Attempt:
+    """Return how the job of `inputs` ends, its events cut by `until` and given out by `deliver`.
+
+    `wrap` may put something around the handler. Raises KeyboardInterrupt when the debugger was left, UsageError
+    when there is no event up to the time that `until` names.
+    """
+    context, job = inputs.context, inputs.job
+    faults = Faults()
+    handler = wrap(make_handler(context.strategy, context.sections))
+    started = time.perf_counter()
+    try:
+        events = read_events(job.security, context.chunk_rows, faults)
+        blocks = deliver(until(numbered(events, context.window)))
+        result = run_job(handler, job.config_name, job.section, blocks, watch=watch)
+        if not until.was_cut:
+            result = with_events(result, context, job, faults)
+    except bdb.BdbQuit as error:
+        raise KeyboardInterrupt("left in the debugger") from error
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - how the job ended is what was asked
+        return Attempt(None, failure(context, job, error, time.perf_counter() - started), error)
+    if until.was_cut and result.rows == 0:
+        raise UsageError(f"--until: {job.security.name} has no event up to {moment_text(until.moment or 0)}")
+    return Attempt(result)
