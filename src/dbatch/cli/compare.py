@@ -91,11 +91,10 @@ def _texts(side: Performance | None) -> tuple[str, ...]:
 
 def _print_json(comparison: Comparison, asked: str, lines: list[SideBySide], only_changed: bool) -> None:
     import dataclasses
-    import json
 
-    from dbatch.cli.comparison_text import comparison_json
+    from dbatch.cli.comparison_text import comparison_json, json_text
 
     document: dict[str, Any] = {"schema": "dbatch.compare/1", "asked_differently": asked or None}
     document |= comparison_json(comparison, only_changed=only_changed)
     document["side_by_side"] = [dataclasses.asdict(line) for line in lines]
-    typer.echo(json.dumps(document, default=str))
+    typer.echo(json_text(document))

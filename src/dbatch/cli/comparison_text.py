@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,21 @@ def print_events(security: str, events: Sequence[Mapping[str, Any]]) -> None:
         typer.echo(f"    event {event['row']:>8}  {_cells(values)}")
 
 
+def json_text(document: Mapping[str, Any]) -> str:
+    """Return `document` as strict JSON: times as text, and NaN and infinities too, for JSON has no such numbers."""
+    import json
+
+    return json.dumps(_finite(document), default=str, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def comparison_json(comparison: Comparison, *, only_changed: bool = False) -> dict[str, Any]:
     """Return a comparison as JSON can hold it."""
     return {
@@ -59,7 +75,7 @@ def comparison_json(comparison: Comparison, *, only_changed: bool = False) -> di
         "holds": comparison.holds,
         "reason": comparison.reason,
         "rows": comparison.rows,
-        "columns": list(comparison.columns),
+        "columns": {"fills": list(comparison.columns.fills), "summary": list(comparison.columns.summary)},
         "rtol": comparison.tolerance.rtol,
         "atol": comparison.tolerance.atol,
         "counts": comparison.counts,
@@ -78,6 +94,7 @@ def _securities(items: Iterable[SecurityComparison], only_changed: bool) -> Iter
             "reason": item.reason,
             "rows": item.rows,
             "differing": item.differing,
+            "values": item.values,
             "digests": list(item.digests),
             "difference": None
             if difference is None

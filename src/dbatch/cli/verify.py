@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from dbatch.cli import options
+from dbatch.cli.run import stdout_kept_for_data
 
 if TYPE_CHECKING:
     from dbatch.batch import RunRequest
@@ -91,19 +93,33 @@ def verify(
         execution=Execution(workers=workers, dashboard=False),
     )
     dimensions = DIMENSIONS if vary == _ALL else tuple(name.strip() for name in (vary or "").split(",") if name.strip())
-    report = verify_run(
-        VerifyRequest(
-            run=request,
-            sample=None if everything else sample or DEFAULT_SAMPLE,
-            vary=dimensions,
-            tolerance=Tolerance(rtol, atol),
-            against=_other(request, against, against_path),
-            keep=None if keep is None else keep.absolute(),
-        ),
-        tell=lambda text: typer.echo(text, err=True),
+    if vary is not None and not dimensions:
+        raise UsageError(f"--vary {vary!r}: must be some of {','.join(DIMENSIONS)}, or bare for all")
+    asked = VerifyRequest(
+        run=request,
+        sample=None if everything else sample or DEFAULT_SAMPLE,
+        vary=dimensions,
+        tolerance=Tolerance(rtol, atol),
+        against=_other(request, against, against_path),
+        keep=None if keep is None else keep.absolute(),
     )
+    _leave_in_order_on_signals()
+    with stdout_kept_for_data():
+        report = verify_run(asked, tell=lambda text: typer.echo(text, err=True))
     _print(report, as_json)
     raise typer.Exit(0 if report.holds else 3)
+
+
+def _leave_in_order_on_signals() -> None:
+    """Make a signal end the command in good order: no process and no temporary folder stays behind."""
+    from dbatch.errors import Interrupted
+
+    def leave(number: int, frame: Any) -> None:
+        raise Interrupted(number)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), leave)
 
 
 def _other(request: RunRequest, name: str | None, path: str | None) -> RunRequest | None:
@@ -117,12 +133,11 @@ def _other(request: RunRequest, name: str | None, path: str | None) -> RunReques
 
 
 def _print(report: VerifyReport, as_json: bool) -> None:
-    if as_json:
-        import json
+    from dbatch.cli.comparison_text import json_text, print_comparison, print_events
 
-        typer.echo(json.dumps(_document(report), default=str))
+    if as_json:
+        typer.echo(json_text(_document(report)))
         return
-    from dbatch.cli.comparison_text import print_comparison, print_events
 
     last = report.checked[-1].comparison if report.checked else None
     if last is not None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ from dbatch.batch import RunRequest
 from dbatch.data.read import DEFAULT_CHUNK_ROWS
 from dbatch.engine.execute import Execution
 from dbatch.equivalence.columns import Tolerance
-from dbatch.equivalence.compare import SecurityComparison, compare_results
+from dbatch.equivalence.compare import compare_results
 from dbatch.equivalence.results import ResultSet, read_results
 from dbatch.equivalence.variations import Variation
 from dbatch.reference.loop import How
@@ -22,6 +22,7 @@ from dbatch.trials.trial import Trial
 
 CauseKind = Literal["not_deterministic", "leaks_between_securities", "depends_on_chunks", "engine", "other_strategy"]
 _MOST_NEIGHBOURS = 8
+_IN_ITS_TURN = "in its turn"
 _REPEATS_WHEN_QUICK, _REPEATS_WHEN_SLOW, _QUICK_SECONDS = 5, 2, 5.0
 
 
@@ -35,10 +36,10 @@ class Cause:
 
 
 class Trials:
-    """Runs of one request, each in a process and a folder of its own."""
+    """Runs of one request over some of its securities, each in a process and a folder of its own."""
 
-    def __init__(self, request: RunRequest, folder: Path, prefix: str = "") -> None:
-        self._request = request
+    def __init__(self, request: RunRequest, securities: Sequence[str], folder: Path, prefix: str = "") -> None:
+        self._request = _limited(request, securities)
         self._folder = folder
         self._prefix = prefix
         self._numbers = count(1)
@@ -59,6 +60,7 @@ class Trials:
             output_dir=self._place(name),
             execution=variation.execution,
             chunk_rows=variation.chunk_rows,
+            rerun=True,  # what lies there already is not what this run gives
         )
         return launch(Trial("run", _limited(request, securities)))
 
@@ -67,7 +69,26 @@ class Trials:
 
 
 def _limited(request: RunRequest, securities: Sequence[str] | None) -> RunRequest:
-    return request if securities is None else dataclasses.replace(request, securities=tuple(securities))
+    """Return `request` for `securities` alone, without what `--set` says of others: it would be refused."""
+    if securities is None:
+        return request
+    asked = {name.casefold() for name in securities}
+    overrides = {
+        key: value
+        for key, value in request.overrides.items()
+        if "." not in key or key.rpartition(".")[0].casefold() in asked
+    }
+    return dataclasses.replace(request, securities=tuple(securities), overrides=overrides)
+
+
+@dataclass(frozen=True)
+class _Experiment:
+    """A serial run that differs from that of the security alone in one thing, in words `thing`; `kind` is its cause."""
+
+    kind: CauseKind
+    thing: str
+    securities: tuple[str, ...]
+    how: How = field(default_factory=How)
 
 
 def find_cause(
@@ -83,7 +104,8 @@ def find_cause(
     Each experiment changes one thing of a serial run, in fresh processes: nothing at all (not deterministic), what
     the process computed before (state leaks between securities), the chunks (state is lost or duplicated between
     chunks). When none of them matters, it is the engine, or a strategy that asks where it runs. Experiments are
-    made in this order, as each takes for granted what the one before has shown.
+    made in this order, as each takes for granted what the one before has shown; one that shows something is made
+    twice, lest chance be taken for it.
     """
     lab = _Lab(trials, security, tolerance)
     alone, seconds = lab.alone()
@@ -91,35 +113,44 @@ def find_cause(
     for _ in range(repeats - 1):
         again, _ = lab.alone()
         if evidence := lab.difference(alone, again):
-            return Cause("not_deterministic", _TEXTS["not_deterministic"], f"{security} alone, twice: {evidence}")
-    if evidence := _leak(lab, alone, reference, security, securities):
-        return Cause("leaks_between_securities", _TEXTS["leaks_between_securities"], evidence)
-    for rows in sorted({variation.chunk_rows, max(variation.chunk_rows // 2, 1)}, reverse=True):
-        cut = lab.run([security], How(chunk_rows=rows))
-        if evidence := lab.difference(alone, cut):
-            told = f"{security} whole, and in chunks of {rows:,} rows: {evidence}"
-            return Cause("depends_on_chunks", _TEXTS["depends_on_chunks"], told)
+            return _cause("not_deterministic", f"{security} alone, twice: {evidence}")
+    for experiment in _experiments(security, securities, variation.chunk_rows, reference is not None):
+        found = reference if experiment.thing == _IN_ITS_TURN else lab.run(experiment)
+        if evidence := lab.difference(alone, found):
+            if unsteady := lab.difference(found, lab.run(experiment)):
+                return _cause("not_deterministic", f"{security} {experiment.thing}, twice: {unsteady}")
+            return _cause(experiment.kind, f"{security} alone, and {experiment.thing}: {evidence}")
     through_engine = lab.difference(alone, lab.serial_through_engine())
     told = f"differs: {through_engine}" if through_engine else "agrees with them, so it is where or when jobs run"
-    return Cause("engine", _TEXTS["engine"], f"the engine's own serial run of {security} {told}")
+    return _cause("engine", f"the engine's own serial run of {security} {told}")
 
 
-def _leak(
-    lab: _Lab, alone: ResultSet | None, reference: ResultSet | None, security: str, securities: Sequence[str]
-) -> str:
-    """Return what shows that other securities change the result of `security`; empty when nothing does.
+def _cause(kind: CauseKind, evidence: str) -> Cause:
+    return Cause(kind, _TEXTS[kind], evidence)
 
-    One order may hide a leak by chance, as where it counts to ten; so there are several.
+
+def _experiments(security: str, securities: Sequence[str], chunk_rows: int, done: bool) -> Iterator[_Experiment]:
+    """Yield what may show the cause, the likeliest and cheapest first; the one that was `done` before all others.
+
+    One order of securities may hide a leak by chance, as where it counts to ten; so there are several.
     """
+    leaks: CauseKind = "leaks_between_securities"
     neighbours = [name for name in securities if name != security][:_MOST_NEIGHBOURS]
-    if reference is not None and (evidence := lab.difference(alone, reference)):
-        return f"{security} alone, and in its turn: {evidence}"
+    if neighbours and done:
+        yield _Experiment(leaks, _IN_ITS_TURN, tuple(securities))
     orders = [neighbours, neighbours[1:], neighbours[:1], neighbours[-1:]]
     for before in dict.fromkeys(tuple(order) for order in orders if order):
-        followed = lab.run([*before, security], How(order=(*before, security)))
-        if evidence := lab.difference(alone, followed):
-            return f"{security} alone, and after {', '.join(before)}: {evidence}"
-    return ""
+        order = (*before, security)
+        yield _Experiment(leaks, f"after {', '.join(before)}", order, How(order))
+    for rows in sorted({chunk_rows, max(chunk_rows // 2, 1)}, reverse=True):
+        told = f"in chunks of {rows:,} rows"
+        yield _Experiment("depends_on_chunks", told, (security,), How(chunk_rows=rows))
+    if neighbours:
+        order = (*neighbours, security)
+        told = f"after {', '.join(neighbours)}, all in chunks of {chunk_rows:,} rows"
+        yield _Experiment(leaks, told, order, How(order, chunk_rows))
+    told = "with its handler as the first that the process makes"
+    yield _Experiment(leaks, told, (security,), How(planned_elsewhere=True))
 
 
 class _Lab:
@@ -135,8 +166,8 @@ class _Lab:
         outcome = self._trials.reference(securities=[self._security])
         return _results(outcome), outcome.measured.wall.work if outcome.measured is not None else 0.0
 
-    def run(self, securities: Sequence[str], how: How) -> ResultSet | None:
-        return _results(self._trials.reference(securities=securities, how=how))
+    def run(self, experiment: _Experiment) -> ResultSet | None:
+        return _results(self._trials.reference(securities=experiment.securities, how=experiment.how))
 
     def serial_through_engine(self) -> ResultSet | None:
         """Return the security as `dbatch run --serial` computes it: the engine's readers and files, no cluster."""
@@ -144,7 +175,7 @@ class _Lab:
         return _results(self._trials.distributed(serial, securities=[self._security]))
 
     def difference(self, left: ResultSet | None, right: ResultSet | None) -> str:
-        """Return how the security differs between two runs; empty when it does not, failures alike."""
+        """Return how the security differs between two runs; empty when it does not, or failed in both."""
         if left is None or right is None:
             return "" if left is right else "one of the two runs ended before its time"
         found = next(
@@ -152,12 +183,8 @@ class _Lab:
             for item in compare_results(left, right, tolerance=self._tolerance).securities
             if item.security == self._security
         )
-        return "" if found.verdict == "equal" or _failed_alike(found, left, right) else found.reason
-
-
-def _failed_alike(found: SecurityComparison, left: ResultSet, right: ResultSet) -> bool:
-    mine, theirs = left.securities[found.security], right.securities[found.security]
-    return mine.status == theirs.status != "success" and mine.error == theirs.error
+        failed = [run.securities[found.security].status != "success" for run in (left, right)]
+        return "" if found.verdict == "equal" or all(failed) else found.reason
 
 
 def _results(outcome: TrialOutcome) -> ResultSet | None:

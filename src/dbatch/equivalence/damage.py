@@ -26,9 +26,12 @@ def damage_of(folder: Path, receipt: Receipt) -> str | None:
     """
     if not export.is_intact(folder, receipt):
         return f"{receipt.part} is missing or was changed since the run; {_CURE}"
+    trades = folder / f"{file_slug(receipt.security)}{TRADES_ENDING}"
+    for path in (trades, folder / FILLS_NAME, folder / SUMMARY_NAME):
+        if not path.exists():
+            return f"{path.name} is missing; {_CURE}"
     try:
         fills = export.read_part(folder, receipt)
-        trades = folder / f"{file_slug(receipt.security)}{TRADES_ENDING}"
         if trades.read_bytes() != export.trades_csv(fills):
             return _changed(trades)
         if not _same_fills(folder / FILLS_NAME, receipt.security, fills):
@@ -36,8 +39,6 @@ def damage_of(folder: Path, receipt: Receipt) -> str | None:
         wanted = [list(export.SUMMARY_COLUMNS), list(map(str, export.summary_cells(receipt)))]
         if _summary_lines(folder / SUMMARY_NAME, receipt.security) != wanted:
             return _changed(folder / SUMMARY_NAME)
-    except FileNotFoundError as error:
-        return f"{Path(error.filename).name} is missing; {_CURE}"
     except (DbatchError, OSError, ValueError, pa.ArrowException) as error:
         return f"cannot be read ({str(error).splitlines()[0]}); {_CURE}"
     return None

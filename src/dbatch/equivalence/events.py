@@ -21,7 +21,8 @@ def events_around(security: Security, window: Window, moment: datetime) -> tuple
     Each is a dict of `row` (from 0), `timestamp`, `type`, `price`, `volume`. Raises DataError as reading does.
     """
     events = read_whole(security, window)
-    at = np.flatnonzero(events.timestamps == np.datetime64(moment).astype("datetime64[ns]").astype("int64"))
+    exact = moment.to_datetime64() if hasattr(moment, "to_datetime64") else moment  # pandas' have nanoseconds
+    at = np.flatnonzero(events.timestamps == np.datetime64(exact, "ns").astype("int64"))
     if not len(at):
         return ()
     first = max(int(at[0]) - _AROUND, 0)

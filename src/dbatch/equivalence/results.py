@@ -71,7 +71,7 @@ def read_results(folder: Path) -> ResultSet:
         from dbatch.equivalence.classic import read_classic
 
         return read_classic(folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{folder}: results cannot be read ({type(error).__name__}: {error})") from error
 
 

@@ -29,13 +29,14 @@ def usual_chunk(events: Sequence[int], asked: int) -> int:
     """Return the chunk size of the first distributed run: `asked`, or less where that would be one chunk a security.
 
     `events` are the securities' numbers of events. The reference gets each security whole, so a strategy that
-    loses something between chunks shows only where there are several.
+    loses something between chunks shows only where there are several: at least two of each security, as a rule
+    five, unless the largest had thousands then.
     """
-    if not events:
+    several = sorted(number for number in events if number > 1)
+    if not several:
         return asked
-    ordered = sorted(events)
-    middle, largest = ordered[len(ordered) // 2], ordered[-1]
-    return max(1, min(asked, middle // 5), largest // _MOST_CHUNKS)
+    smallest, middle, largest = several[0], several[len(several) // 2], several[-1]
+    return max(1, min(asked, smallest // 2, middle // 5), largest // _MOST_CHUNKS)
 
 
 def variations(
@@ -47,15 +48,16 @@ def variations(
             yield from _OF[dimension](first, jobs, max(events, default=1), compiled)
 
 
-def described(execution: Execution, chunk_rows: int) -> str:
-    """Return a way of computing in words."""
-    return f"{_counted(execution.workers or 1, 'worker')}, chunks of {chunk_rows:,} rows"
+def described(execution: Execution, chunk_rows: int, jobs: int) -> str:
+    """Return a way of computing `jobs` in words."""
+    return f"{_counted(execution.slots(jobs), 'worker')}, chunks of {chunk_rows:,} rows"
 
 
 def _workers(first: Variation, jobs: int, events: int, compiled: bool) -> Iterator[Variation]:
-    now = first.execution.workers or 1
-    for workers in sorted({1, now + 1, max(os.cpu_count() or 1, 2)} - {now}):
-        yield _changed(first, "workers", _counted(workers, "worker"), workers=workers)
+    now = first.execution.slots(jobs)
+    for workers in sorted({1, 2, now + 1, os.cpu_count() or 1} - {now}):
+        if workers <= jobs:  # more would have nothing to do
+            yield _changed(first, "workers", _counted(workers, "worker"), workers=workers)
 
 
 def _chunks(first: Variation, jobs: int, events: int, compiled: bool) -> Iterator[Variation]:
@@ -72,6 +74,8 @@ def _units(first: Variation, jobs: int, events: int, compiled: bool) -> Iterator
 
 
 def _order(first: Variation, jobs: int, events: int, compiled: bool) -> Iterator[Variation]:
+    if jobs == 1:
+        return
     for seed in (1, 2):
         yield _changed(first, "order", f"securities in random order {seed}", shuffle=seed)
     for seed in (3, 4):
@@ -81,7 +85,7 @@ def _order(first: Variation, jobs: int, events: int, compiled: bool) -> Iterator
 
 def _processes(first: Variation, jobs: int, events: int, compiled: bool) -> Iterator[Variation]:
     usual = first.execution.kind(compiled)
-    workers = first.execution.workers or 1
+    workers = first.execution.slots(jobs)
     other: Cluster = "threads" if usual == "processes" else "processes"
     if other == "processes":
         yield _changed(first, "processes", f"a cluster of {_counted(workers, 'process', 'es')}", cluster=other)

@@ -128,11 +128,10 @@ class _Verification:
         self._plan = plan
         self._securities = securities
         self._tell = tell
-        self._trials = Trials(dataclasses.replace(request.run, securities=securities), folder)
+        self._trials = Trials(request.run, securities, folder)
         self._other = self._trials
         if request.against is not None:
-            against = dataclasses.replace(request.against, securities=securities)
-            self._other = Trials(against, folder, prefix="against-")
+            self._other = Trials(request.against, securities, folder, prefix="against-")
 
     def report(self) -> VerifyReport:
         reference = self._trials.reference("reference")
@@ -158,9 +157,8 @@ class _Verification:
         rows = usual_chunk(events, asked) if asked == DEFAULT_CHUNK_ROWS else asked
         execution = dataclasses.replace(self._request.run.execution, serial=False, dashboard=False)
         if execution.workers is None and execution.scheduler is None:
-            workers = max(2, execution.slots(len(self._securities)))
-            execution = dataclasses.replace(execution, workers=workers)
-        return Variation("distributed", described(execution, rows), execution, rows)
+            execution = dataclasses.replace(execution, workers=max(2, execution.slots(len(self._securities))))
+        return Variation("distributed", described(execution, rows, len(self._securities)), execution, rows)
 
     def _check(self, reference: ResultSet, variation: Variation, name: str) -> Checked:
         outcome = self._other.distributed(variation, name)
@@ -184,11 +182,28 @@ class _Verification:
         self._tell(f"looking for the cause with {differing[0]}")
         if self._request.against is None:
             return self._cause_in(self._trials, reference, differing[0], last)
-        for side, trials in (("the first strategy: ", self._trials), ("the other strategy: ", self._other)):
-            cause = self._cause_in(trials, None, differing[0], last)
-            if cause.kind != "engine":
+        assert last.comparison is not None
+        sides = (
+            ("the other strategy: ", self._other, last.comparison.right),
+            ("the first strategy: ", self._trials, reference),
+        )
+        for side, trials, seen in sides:
+            if not self._gives_again(trials, seen):
+                cause = self._cause_in(trials, None, differing[0], last)
                 return dataclasses.replace(cause, text=side + cause.text)
-        return Cause("other_strategy", "the two strategies differ; each by itself gives the same however computed")
+        return Cause(
+            "other_strategy", "the two strategies differ; each by itself gives the same serially and in parallel"
+        )
+
+    def _gives_again(self, trials: Trials, seen: ResultSet) -> bool:
+        """Return whether a serial run of one side gives what was `seen` of it."""
+        again = trials.reference()
+        return again.fault is None and not any(
+            found.verdict in ("differs", "absent")
+            for found in compare_results(
+                read_results(again.output_dir), seen, tolerance=self._request.tolerance
+            ).securities
+        )
 
     def _cause_in(self, trials: Trials, reference: ResultSet | None, security: str, last: Checked) -> Cause:
         return find_cause(trials, reference, security, self._securities, last.variation, self._request.tolerance)

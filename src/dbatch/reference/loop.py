@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +19,8 @@ import pyarrow.parquet as pq
 from dbatch.batch import Plan, RunRequest, make_plan
 from dbatch.data.blocks import EventBlock
 from dbatch.engine.job import JobResult, run_job
-from dbatch.errors import DataError
+from dbatch.errors import DataError, DbatchError
+from dbatch.lifetime import die_with_parent
 from dbatch.model import Job
 from dbatch.plugins.loading import make_handler, where_it_broke
 from dbatch.reference.plain_read import read_whole
@@ -26,10 +30,15 @@ OUTCOMES_NAME: Final = "reference.json"
 
 @dataclass(frozen=True)
 class How:
-    """How to go through the jobs: securities in `order` (None: the plan's), in chunks of `chunk_rows` (None: whole)."""
+    """How to go through the jobs: securities in `order` (None: the plan's), in chunks of `chunk_rows` (None: whole).
+
+    Making a plan makes a handler. With `planned_elsewhere` that is done in another process, so that the first job's
+    handler is the first of its process.
+    """
 
     order: Sequence[str] | None = None
     chunk_rows: int | None = None
+    planned_elsewhere: bool = False
 
 
 def run_reference(
@@ -39,7 +48,7 @@ def run_reference(
 
     `started` is called when the plan is made, `ended` after the last job.
     """
-    plan = make_plan(request)
+    plan = _plan_made_elsewhere(request) if how.planned_elsewhere else make_plan(request)
     output_dir.mkdir(parents=True, exist_ok=True)
     started()
     outcomes = {}
@@ -53,11 +62,17 @@ def run_reference(
     (output_dir / OUTCOMES_NAME).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
+def _plan_made_elsewhere(request: RunRequest) -> Plan:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, initializer=die_with_parent, initargs=(os.getpid(),)) as pool:
+        return pool.submit(make_plan, request).result()
+
+
 def _outcome(plan: Plan, request: RunRequest, job: Job, how: How, path: Path) -> dict[str, Any]:
     try:
         result = _result(plan, request, job, how)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - filed under its security, with its traceback
-        text = str(error) if isinstance(error, DataError) else where_it_broke(error, plan.ref)
+        text = str(error) if isinstance(error, DbatchError) else where_it_broke(error, plan.ref)
         return {"status": "failed", "error": " ".join(text.split()), "details": traceback.format_exc()}
     pq.write_table(_table(result), path)
     values = {
@@ -91,7 +106,7 @@ def _table(result: JobResult) -> pa.Table:
     fills = result.fills
     return pa.table(
         {
-            "timestamp": pa.array(fills.timestamps.view("datetime64[ns]")),
+            "timestamp": pa.array(fills.timestamps).view(pa.timestamp("ns")),  # pa.array takes no time for a null
             "side": pa.array(["buy" if quantity > 0 else "sell" for quantity in fills.quantities], pa.string()),
             "fill_price": pa.array(fills.prices),
             "fill_qty": pa.array(np.abs(fills.quantities)),

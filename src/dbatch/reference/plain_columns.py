@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from dbatch.errors import SchemaError
@@ -14,6 +15,7 @@ _NAMES = {
     "volume": ("volume", "vol", "size", "qty", "quantity"),
     "security": ("security", "ticker", "symbol"),
 }
+_SUFFIX = re.compile(r" [A-Z]{2} Equity$", re.IGNORECASE)
 _MEANING = {name: meaning for meaning, names in _NAMES.items() for name in names}
 
 
@@ -43,13 +45,19 @@ def names_all_columns(row: Sequence[object]) -> bool:
     return {_meaning(cell) for cell in row}.issuperset(EVENT_COLUMNS)
 
 
-def same_security(value: object, only: str) -> bool:
-    """Return whether `value` of a column of securities is `only`, in any case.
+def security_of(value: object) -> str:
+    """Return the security that `value` of a column of securities names: its text, like a label; "" for spaces.
 
-    >>> same_security(" adib", "ADIB"), same_security(7203, "7203")
-    (True, True)
+    >>> security_of(" adib"), security_of("vod LN Equity "), security_of(7203)
+    ('ADIB', 'VOD', '7203')
     """
-    return str(value).strip().upper() == only.strip().upper()
+    label = str(value).strip()
+    return (_SUFFIX.sub("", label) or label).upper()
+
+
+def is_of(value: object, only: Sequence[str]) -> bool:
+    """Return whether `value` names the same security as one of the values `only`."""
+    return security_of(value) in {security_of(other) for other in only}
 
 
 def _meaning(cell: object) -> str | None:

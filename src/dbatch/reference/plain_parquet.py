@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,26 +12,28 @@ from pyarrow import types
 
 from dbatch.data.blocks import OTHER, EventBlock
 from dbatch.errors import DataError, SchemaError
-from dbatch.reference.plain_columns import columns_of, same_security
+from dbatch.reference.plain_columns import columns_of, is_of, security_of
 from dbatch.reference.plain_files import one_line, opened
 from dbatch.schema import EVENT_COLUMNS, EVENT_TYPES
 
 
-def read_parquet_file(path: str, only: str | None) -> EventBlock:
-    """Return the events of the Parquet file at `path`; of security `only` where that is given.
+def read_parquet_file(path: str, only: Sequence[str]) -> EventBlock:
+    """Return the events of the Parquet file at `path`; of the security that `only` names, where given.
 
     Raises DataError, naming the file, when it is damaged, SchemaError for columns that are not those of events,
     and for several securities where one is expected.
     """
     try:
         table = _table(path)
-        columns = columns_of(table.column_names, path, of_securities=only is not None)
+        columns = columns_of(table.column_names, path, of_securities=bool(only))
         if "security" in columns:
             table = _of_one_security(table, columns["security"], only, path)
-    except pa.ArrowException as error:
+        timestamp, kind, price, volume = (table.column(columns[name]) for name in EVENT_COLUMNS)
+        return EventBlock(
+            _timestamps(timestamp, path), _kinds(kind, path), _prices(price, path), _volumes(volume, path)
+        )
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"{path}: is not readable as Parquet, {one_line(error)}") from error
-    timestamp, kind, price, volume = (table.column(columns[name]) for name in EVENT_COLUMNS)
-    return EventBlock(_timestamps(timestamp, path), _kinds(kind, path), _prices(price, path), _volumes(volume, path))
 
 
 def _table(path: str) -> pa.Table:
@@ -43,13 +45,17 @@ def _table(path: str) -> pa.Table:
         return pq.read_table(file, columns=names, page_checksum_verification=True)
 
 
-def _of_one_security(table: pa.Table, position: int, only: str | None, path: str) -> pa.Table:
-    values = table.column(position).to_pandas()
-    names = values.dropna().unique()
-    if only is not None:
-        wanted = values.isin([name for name in names if same_security(name, only)])
+def _of_one_security(table: pa.Table, position: int, only: Sequence[str], path: str) -> pa.Table:
+    column = table.column(position)
+    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+    if not (types.is_string(kind) or types.is_large_string(kind) or types.is_integer(kind) or types.is_null(kind)):
+        raise _wrong_type(table.column_names[position], column, "text or an integer", path)
+    values = column.to_pandas(integer_object_nulls=True)
+    names = [name for name in values.dropna().unique() if security_of(name)]
+    if only:
+        wanted = values.isin([name for name in names if is_of(name, only)])
         return table.filter(pa.array(wanted.to_numpy(bool)))
-    if len({str(name).strip().upper() for name in names}) > 1:
+    if len({security_of(name) for name in names}) > 1:
         raise SchemaError(f"{path}: holds several securities ({_listed(names)}), must hold one")
     return table
 

@@ -36,9 +36,16 @@ def launch(trial: Trial) -> TrialOutcome:
     log = output_dir.with_name(f"{output_dir.name}.log")
     # -P keeps the current folder off the module path: a json.py there must not run
     command = [sys.executable, "-P", "-m", "dbatch.trials.child"]
+    # a fixed seed of hash() would hide, from one process to the next, what depends on it
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}
     with open(log, "wb") as errors:
         child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+            start_new_session=True,
         )
         try:
             answer, _ = child.communicate(json.dumps({**trial.as_json(), "parent": os.getpid()}).encode())
@@ -53,13 +60,15 @@ def launch(trial: Trial) -> TrialOutcome:
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
-    family = [child.pid]
+    family = []
     with suppress(psutil.Error):
-        family += [process.pid for process in psutil.Process(child.pid).children(recursive=True)]
-    for pid in family:
+        first = psutil.Process(child.pid)
+        family = [first, *first.children(recursive=True)]
+    for process in family:
         with suppress(psutil.Error):  # it was quicker
-            psutil.Process(pid).kill()
+            process.kill()
     child.wait()
+    psutil.wait_procs(family, timeout=5)
 
 
 def _death(code: int, log: Path) -> str:
