@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dbatch.cli import options
 from dbatch.cli.progress import Progress, observer_for
 
 if TYPE_CHECKING:
@@ -21,31 +22,20 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 @app.command("run")
 def run(
-    strategy: Annotated[str, typer.Option("--strategy", "-s", help="Name of the strategy; see 'dbatch strategies'.")],
-    data: Annotated[
-        str | None,
-        typer.Option(help="Workbook, Parquet or CSV file, or a folder of them; local or a URL. [default: data/]"),
-    ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Jobs at a time. [default: all cores]")] = None,
-    max_sheets: Annotated[int | None, typer.Option(min=1, help="Only the first N securities.")] = None,
-    header_row: Annotated[int | None, typer.Option(min=1, help="Row of a workbook's header, from 1.")] = None,
-    securities: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
-    config: Annotated[
-        str | None,
-        typer.Option(help="Parameters per security, JSON or YAML. [default: configs/STRATEGY_config.json]"),
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="KEY=VALUE for all securities, or SECURITY.KEY=VALUE for one."),
-    ] = None,
-    strategy_path: Annotated[
-        list[str] | None, typer.Option(help="File or folder of strategies that are not installed.")
-    ] = None,
+    strategy: options.Strategy,
+    data: options.Data = None,
+    workers: options.Workers = None,
+    max_sheets: options.MaxSheets = None,
+    header_row: options.HeaderRow = None,
+    securities: options.Securities = None,
+    config: options.Config = None,
+    assignments: options.Assignments = None,
+    strategy_path: options.StrategyPath = None,
     output_dir: Annotated[str | None, typer.Option(help="Where results go. [default: output/STRATEGY]")] = None,
-    chunk_size: Annotated[int, typer.Option(min=1, help="Rows a handler gets at a time.")] = 100_000,
-    only_trades: Annotated[bool, typer.Option("--only-trades", help="Leave out bids and asks.")] = False,
-    start_date: Annotated[str | None, typer.Option(help="First date, YYYY-MM-DD.")] = None,
-    end_date: Annotated[str | None, typer.Option(help="Last date, YYYY-MM-DD, inclusive.")] = None,
+    chunk_size: options.ChunkSize = options.CHUNK_ROWS,
+    only_trades: options.OnlyTrades = False,
+    start_date: options.StartDate = None,
+    end_date: options.EndDate = None,
     serial: Annotated[bool, typer.Option("--serial", help="One after the other in this process, no Dask.")] = False,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler that is already there.")] = None,
     dashboard: Annotated[bool, typer.Option(help="Start the Dask dashboard.")] = True,
@@ -54,35 +44,37 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
     rerun: Annotated[bool, typer.Option("--rerun", help="Replace the results in the output folder.")] = False,
+    benchmark: Annotated[
+        bool, typer.Option("--benchmark", help="Measure it sequentially and with --workers; results are not kept.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on stdout.")] = False,
 ) -> None:
     """Run a strategy over every security, in parallel, and keep the results."""
-    from dbatch.batch import RunRequest, make_plan
+    from dbatch.batch import make_plan
     from dbatch.batch import run as run_batch
-    from dbatch.config.overrides import parse_overrides
     from dbatch.engine.execute import Execution
-    from dbatch.errors import UsageError
-    from dbatch.model import Window
 
-    window = Window(_day("--start-date", start_date), _day("--end-date", end_date), only_trades)
-    if window.start_day is not None and window.end_day is not None and window.start_day > window.end_day:
-        raise UsageError(f"--start-date {start_date} lies after --end-date {end_date}")
-    request = RunRequest(
-        strategy=strategy,
+    request = options.request_of(
+        strategy,
         data=data,
-        securities=None if securities is None else [name.strip() for name in securities.split(",") if name.strip()],
+        securities=securities,
         max_sheets=max_sheets,
         header_row=header_row,
         config=config,
-        overrides=parse_overrides(assignments or []),
-        strategy_paths=strategy_path or (),
+        assignments=assignments,
+        strategy_path=strategy_path,
+        chunk_size=chunk_size,
+        only_trades=only_trades,
+        start_date=start_date,
+        end_date=end_date,
         output_dir=output_dir,
-        chunk_rows=chunk_size,
-        window=window,
         execution=Execution(workers, serial, scheduler, dashboard),
         fail_fast=fail_fast,
         rerun=rerun,
     )
+    if benchmark:
+        _refuse_with_benchmark({"--serial": serial, "--scheduler": scheduler, "--dry-run": dry_run, "--rerun": rerun})
+        raise typer.Exit(_benchmark(request, as_json))
     if dry_run:
         with stdout_kept_for_data():
             plan = make_plan(request)
@@ -109,17 +101,21 @@ def stdout_kept_for_data() -> Iterator[None]:
         os.close(kept)
 
 
-def _day(option: str, text: str | None) -> int | None:
-    from datetime import date
-
+def _refuse_with_benchmark(given: Mapping[str, object]) -> None:
     from dbatch.errors import UsageError
 
-    if text is None:
-        return None
-    try:
-        return (date.fromisoformat(text) - date(1970, 1, 1)).days
-    except ValueError as error:
-        raise UsageError(f"{option}: {text!r} is not a date such as 2025-04-14") from error
+    refused = [option for option, value in given.items() if value]
+    if refused:
+        raise UsageError(f"{', '.join(refused)}: cannot be given with --benchmark, which says how and where it runs")
+
+
+def _benchmark(request: RunRequest, as_json: bool) -> int:
+    from dbatch.benchmark.measuring import cores
+    from dbatch.cli.benchmark import benchmark_request
+
+    if request.output_dir is not None:
+        typer.echo("note: --benchmark keeps no results, --output-dir is not used", err=True)
+    return benchmark_request(request, [request.execution.workers or cores()], as_json=as_json)
 
 
 def _stop_on_signals() -> None:

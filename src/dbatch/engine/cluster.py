@@ -9,13 +9,31 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from dbatch.errors import UsageError
 
 Kind = Literal["threads", "processes", "existing"]
 _LOOPBACK = "127.0.0.1"
 _USUAL_PORT = 8787
+_OWN_CLUSTER: Final[dict[str, Any]] = {
+    "distributed.comm.timeouts.connect": "30s",
+    # The profiler stops the handler to look at its stack. Ten times a second, in place of a hundred, fill the
+    # dashboard's profile page for tasks that take seconds, as ours do.
+    "distributed.worker.profile.interval": "100ms",
+    # Each server of the cluster (scheduler, nannies, workers) wakes up that often only to see whether its event
+    # loop is late, for a warning in a log that is kept silent.
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.cycle": "10s",
+    # What each server uses of the machine, for the dashboard's plots: they can be that old. Polling the interpreter
+    # lock a thousand times a second, as is done where gilknocker is installed, takes that lock from the handler.
+    "distributed.admin.system-monitor.interval": "2s",
+    "distributed.admin.system-monitor.gil.enabled": False,
+    # Dask has its worker processes give memory back to the system at once, which makes malloc map and unmap every
+    # array above 128 KiB: pandas on a chunk then takes twice the CPU that it takes in any other process.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+}
+"""Settings of Dask for our own clusters; worker processes get them from their nannies."""
 
 
 @contextmanager
@@ -37,7 +55,7 @@ def open_client(kind: Kind, workers: int, *, address: str | None, dashboard: boo
         with client:
             yield client
         return
-    with dask.config.set({"distributed.comm.timeouts.connect": "30s"}), _signals_kept_from_children():
+    with dask.config.set(_OWN_CLUSTER), _signals_kept_from_children():
         cluster = _local_cluster(kind == "processes", workers, dashboard)
     with cluster, Client(cluster, set_as_default=False) as client:
         yield client

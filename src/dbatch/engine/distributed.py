@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from threading import Event as Flag
 from typing import Any
 
@@ -23,7 +24,9 @@ from dbatch.model import Job, Receipt, RunContext
 from dbatch.plugins.loading import load_factory
 from dbatch.plugins.shipping import ShippedStrategy, localise, pack
 
-_WINDOW_PER_SLOT = 4
+_MOST_TASKS_A_SLOT = 4
+_DRIVER_BUSY_SEC = 0.5
+"""A slot waits some 15 ms for its next task, longer while the driver writes results: nothing to a task that long."""
 
 
 @dataclass
@@ -84,34 +87,64 @@ def run_registered(client: Client, context: RunContext, *, ship: bool) -> Iterat
 
 
 def run_distributed(
-    client: Client, plugin: str, context: RunContext, units: Sequence[tuple[Job, ...]]
+    client: Client, plugin: str, context: RunContext, units: Sequence[tuple[Job, ...]], *, near: bool
 ) -> Iterator[Receipt]:
     """Yield the receipts of all jobs of `units` as they finish; a bounded number of tasks is under way at a time.
 
+    Units are started in their order. On a cluster that is `near` (our own) a worker gets its next task when it is
+    free, so that the last ones end together; tasks too short to wait for that queue at the workers.
     A unit whose worker dies is run again job by job, so that the guilty one is found and the others finish.
     Raises StorageError as soon as a worker cannot keep results.
     """
     waiting = deque(units)
     submitted: dict[str, tuple[Job, ...]] = {}
-
-    def submit() -> Any:
-        unit = waiting.popleft()
-        more = f"+{len(unit) - 1}" if len(unit) > 1 else ""
-        key = f"{context.strategy.name}/{unit[0].security.name}{more}-{uuid.uuid4().hex}"
-        submitted[key] = unit
-        return client.submit(run_on_worker, plugin, unit, key=key, pure=False)
-
     slots = max(sum(client.nthreads().values()), 1)
-    running = as_completed([submit() for _ in range(min(_WINDOW_PER_SLOT * slots, len(waiting)))], loop=client.loop)
+    pace = Pace()
+    turn = count()
+
+    def submit() -> Iterator[Any]:
+        while waiting and len(submitted) < slots * (pace.tasks_a_slot if near else _MOST_TASKS_A_SLOT):
+            unit = waiting.popleft()
+            more = f"+{len(unit) - 1}" if len(unit) > 1 else ""
+            key = f"{context.strategy.name}/{unit[0].security.name}{more}-{uuid.uuid4().hex}"
+            submitted[key] = unit
+            # said outright, for of tasks that arrive together Dask starts the last one first
+            yield client.submit(run_on_worker, plugin, unit, key=key, pure=False, priority=-next(turn))
+
+    running = as_completed(submit(), loop=client.loop)
     for future in running:
         unit = submitted.pop(future.key)
+        running.update(list(submit()))  # before anything else: a worker is free
         receipts = _receipts_of(future, unit)
         if receipts is None:
             waiting.extendleft((job,) for job in reversed(unit))
         else:
+            pace = pace.after(receipts)
             yield from receipts
-        while waiting and len(submitted) < _WINDOW_PER_SLOT * slots:
-            running.add(submit())
+        running.update(list(submit()))
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long tasks have taken so far: how many there were, and their seconds together."""
+
+    tasks: int = 0
+    seconds: float = 0.0
+
+    def after(self, receipts: Sequence[Receipt]) -> Pace:
+        """Return the pace after one more task, which gave `receipts`."""
+        return Pace(self.tasks + 1, self.seconds + sum(receipt.runtime_sec for receipt in receipts))
+
+    @property
+    def tasks_a_slot(self) -> int:
+        """How many tasks a slot needs, the running one among them, to have work while the driver is busy.
+
+        >>> Pace().tasks_a_slot, Pace(10, 20.0).tasks_a_slot, Pace(10, 5.0).tasks_a_slot, Pace(10, 0.01).tasks_a_slot
+        (1, 1, 2, 4)
+        """
+        if self.tasks == 0:
+            return 1
+        return 1 + min(int(_DRIVER_BUSY_SEC * self.tasks / max(self.seconds, 1e-9)), _MOST_TASKS_A_SLOT - 1)
 
 
 def _receipts_of(future: Any, unit: tuple[Job, ...]) -> list[Receipt] | None:

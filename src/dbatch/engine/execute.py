@@ -74,6 +74,9 @@ def execute(
     if kind == "serial":
         from dbatch.engine.sequential import run_sequential
 
+        if not compiled:
+            import pandas  # noqa: F401 - as workers do, before they are ready
+
         on_start(1, None)
         yield from run_sequential(context, jobs)
         return
@@ -86,7 +89,7 @@ def execute(
     ):
         running = max(sum(client.nthreads().values()), 1)
         on_start(running, dashboard_link(client, kind) if execution.dashboard else None)
-        yield from run_distributed(client, plugin, context, execution.units(jobs))
+        yield from run_distributed(client, plugin, context, execution.units(jobs), near=kind != "existing")
 
 
 def _cores() -> int:

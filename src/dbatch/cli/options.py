@@ -1,0 +1,100 @@
+"""The options that name the work to be done, spelled alike in every command that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from dbatch.batch import RunRequest
+    from dbatch.engine.execute import Execution
+
+CHUNK_ROWS = 100_000
+
+Strategy = Annotated[str, typer.Option("--strategy", "-s", help="Name of the strategy; see 'dbatch strategies'.")]
+Data = Annotated[
+    str | None,
+    typer.Option(help="Workbook, Parquet or CSV file, or a folder of them; local or a URL. [default: data/]"),
+]
+Workers = Annotated[int | None, typer.Option(min=1, help="Jobs at a time. [default: all cores]")]
+MaxSheets = Annotated[int | None, typer.Option(min=1, help="Only the first N securities.")]
+HeaderRow = Annotated[int | None, typer.Option(min=1, help="Row of a workbook's header, from 1.")]
+Securities = Annotated[str | None, typer.Option(help="Only these, separated by commas.")]
+Config = Annotated[
+    str | None,
+    typer.Option(help="Parameters per security, JSON or YAML. [default: configs/STRATEGY_config.json]"),
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="KEY=VALUE for all securities, or SECURITY.KEY=VALUE for one."),
+]
+StrategyPath = Annotated[list[str] | None, typer.Option(help="File or folder of strategies that are not installed.")]
+ChunkSize = Annotated[int, typer.Option(min=1, help="Rows a handler gets at a time.")]
+OnlyTrades = Annotated[bool, typer.Option("--only-trades", help="Leave out bids and asks.")]
+StartDate = Annotated[str | None, typer.Option(help="First date, YYYY-MM-DD.")]
+EndDate = Annotated[str | None, typer.Option(help="Last date, YYYY-MM-DD, inclusive.")]
+
+
+def request_of(
+    strategy: str,
+    *,
+    data: str | None = None,
+    securities: str | None = None,
+    max_sheets: int | None = None,
+    header_row: int | None = None,
+    config: str | None = None,
+    assignments: Sequence[str] | None = None,
+    strategy_path: Sequence[str] | None = None,
+    chunk_size: int = CHUNK_ROWS,
+    only_trades: bool = False,
+    start_date: str | None = None,
+    end_date: str | None = None,
+    output_dir: str | None = None,
+    execution: Execution | None = None,
+    fail_fast: bool = False,
+    rerun: bool = False,
+) -> RunRequest:
+    """Return the request that these options make; each is what the option of its name was given.
+
+    Raises UsageError (and its kinds) for dates and assignments that cannot be read.
+    """
+    from dbatch.batch import RunRequest
+    from dbatch.config.overrides import parse_overrides
+    from dbatch.engine.execute import Execution
+    from dbatch.errors import UsageError
+    from dbatch.model import Window
+
+    window = Window(_day("--start-date", start_date), _day("--end-date", end_date), only_trades)
+    if window.start_day is not None and window.end_day is not None and window.start_day > window.end_day:
+        raise UsageError(f"--start-date {start_date} lies after --end-date {end_date}")
+    return RunRequest(
+        strategy=strategy,
+        data=data,
+        securities=None if securities is None else [name.strip() for name in securities.split(",") if name.strip()],
+        max_sheets=max_sheets,
+        header_row=header_row,
+        config=config,
+        overrides=parse_overrides(list(assignments or ())),
+        strategy_paths=tuple(strategy_path or ()),
+        output_dir=output_dir,
+        chunk_rows=chunk_size,
+        window=window,
+        execution=execution or Execution(),
+        fail_fast=fail_fast,
+        rerun=rerun,
+    )
+
+
+def _day(option: str, text: str | None) -> int | None:
+    from datetime import date
+
+    from dbatch.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        return (date.fromisoformat(text) - date(1970, 1, 1)).days
+    except ValueError as error:
+        raise UsageError(f"{option}: {text!r} is not a date such as 2025-04-14") from error
