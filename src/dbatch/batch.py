@@ -21,7 +21,7 @@ from dbatch.engine.execute import Execution, execute
 from dbatch.engine.observe import Observer, Silent
 from dbatch.engine.plan import Request, code_hash, make_jobs
 from dbatch.errors import ClusterError, Interrupted, StorageError, UsageError
-from dbatch.model import Job, Receipt, RunContext, StrategyRef, Window
+from dbatch.model import Job, Limits, Receipt, RunContext, StrategyRef, Window
 from dbatch.plugins.discovery import resolve, search_paths
 from dbatch.plugins.loading import declared_parameters, make_handler
 from dbatch.plugins.manager import load as load_observers
@@ -46,6 +46,7 @@ class RunRequest:
     chunk_rows: int = DEFAULT_CHUNK_ROWS
     window: Window = field(default_factory=Window)
     execution: Execution = field(default_factory=Execution)
+    limits: Limits = field(default_factory=Limits)
     fail_fast: bool = False
     rerun: bool = False
 
@@ -182,6 +183,7 @@ def _receipts(
         window=request.window,
         chunk_rows=request.chunk_rows,
         output_dir=str(plan.output_dir),
+        limits=request.limits,
     )
     yield from execute(
         request.execution,

@@ -25,7 +25,7 @@ class StrategyRef:
 
 
 SourceKind = Literal["parquet", "csv", "excel"]
-Status = Literal["success", "failed", "crashed", "oom", "invalid_data", "cancelled"]
+Status = Literal["success", "failed", "timeout", "crashed", "oom", "invalid_data", "cancelled"]
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Source:
     """Where one security's events lie, in the order they are to be replayed.
 
     `paths` are files (or fsspec URLs); `sheets` the sheets of a workbook, `header_row` its header (1-based) when
-    given; `only` the value of the security column to keep where a file holds several securities.
+    given; `only` the values of the security column to keep where a file holds several securities.
     """
 
     kind: SourceKind
     paths: tuple[str, ...]
     sheets: tuple[str, ...] = ()
     header_row: int | None = None
-    only: str | None = None
+    only: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         sheets = f" [{', '.join(self.sheets)}]" if self.sheets else ""
@@ -81,10 +81,23 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What one job may use: `seconds` of wall time, bytes of `memory` of its process; None is no limit."""
+
+    seconds: float | None = None
+    memory: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.seconds is not None or self.memory is not None
+
+
+@dataclass(frozen=True)
 class RunContext:
     """What all jobs of a run share; it travels to each worker once.
 
-    `compiled` says which kind of strategy it is, so that workers load beforehand what it needs; `sections` is the whole configuration, for plain Python handlers that look their security up themselves.
+    `compiled` says which kind of strategy it is, so that workers load beforehand what it needs; `sections` is the
+    whole configuration, for plain Python handlers that look their security up themselves. Where there are `limits`,
+    jobs get processes of their own.
     """
 
     run_id: str
@@ -94,6 +107,7 @@ class RunContext:
     window: Window
     chunk_rows: int
     output_dir: str
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from dbatch.batch import RunRequest
     from dbatch.engine.execute import Execution
+    from dbatch.model import Limits
 
 CHUNK_ROWS = 100_000
 
@@ -53,6 +54,7 @@ def request_of(
     end_date: str | None = None,
     output_dir: str | None = None,
     execution: Execution | None = None,
+    limits: Limits | None = None,
     fail_fast: bool = False,
     rerun: bool = False,
 ) -> RunRequest:
@@ -64,7 +66,7 @@ def request_of(
     from dbatch.config.overrides import parse_overrides
     from dbatch.engine.execute import Execution
     from dbatch.errors import UsageError
-    from dbatch.model import Window
+    from dbatch.model import Limits, Window
 
     window = Window(_day("--start-date", start_date), _day("--end-date", end_date), only_trades)
     if window.start_day is not None and window.end_day is not None and window.start_day > window.end_day:
@@ -82,9 +84,26 @@ def request_of(
         chunk_rows=chunk_size,
         window=window,
         execution=execution or Execution(),
+        limits=limits or Limits(),
         fail_fast=fail_fast,
         rerun=rerun,
     )
+
+
+def limits_of(timeout: str | None, memory_limit: str | None) -> Limits:
+    """Return the limits of a job that `--timeout` and `--memory-limit` ask for. Raises UsageError."""
+    from dbatch.config.quantities import parse_duration, parse_size
+    from dbatch.errors import UsageError
+    from dbatch.model import Limits
+
+    try:
+        option, given = "--timeout", timeout
+        seconds = None if timeout is None else parse_duration(timeout)
+        option, given = "--memory-limit", memory_limit
+        memory = None if memory_limit is None else parse_size(memory_limit)
+    except ValueError as error:
+        raise UsageError(f"{option} {given}: {error}") from error
+    return Limits(seconds, memory)
 
 
 def _day(option: str, text: str | None) -> int | None:

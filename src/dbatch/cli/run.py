@@ -42,6 +42,12 @@ def run(
     progress: Annotated[Progress, typer.Option(help="How progress is shown.")] = Progress.auto,
     no_progress: Annotated[bool, typer.Option("--no-progress", help="The same as --progress none.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Stop a job that takes longer: 60s, 5m. Jobs get processes.")
+    ] = None,
+    memory_limit: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Stop a job that uses more: 512MiB, 2GiB. Jobs get processes.")
+    ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
     rerun: Annotated[bool, typer.Option("--rerun", help="Replace the results in the output folder.")] = False,
     benchmark: Annotated[
@@ -69,6 +75,7 @@ def run(
         end_date=end_date,
         output_dir=output_dir,
         execution=Execution(workers, serial, scheduler, dashboard),
+        limits=options.limits_of(timeout, memory_limit),
         fail_fast=fail_fast,
         rerun=rerun,
     )

@@ -18,17 +18,24 @@ _LOOPBACK = "127.0.0.1"
 _USUAL_PORT = 8787
 _OWN_CLUSTER: Final[dict[str, Any]] = {
     "distributed.comm.timeouts.connect": "30s",
-    # The profiler stops the handler to look at its stack. Ten times a second, in place of a hundred, fill the
-    # dashboard's profile page for tasks that take seconds, as ours do.
-    "distributed.worker.profile.interval": "100ms",
+    # The profiler stops the handler to look at its stack. Twice a second, in place of a hundred times, still fill
+    # the dashboard's profile page: our tasks take seconds.
+    "distributed.worker.profile.interval": "500ms",
     # Each server of the cluster (scheduler, nannies, workers) wakes up that often only to see whether its event
     # loop is late, for a warning in a log that is kept silent.
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.tick.cycle": "10s",
-    # What each server uses of the machine, for the dashboard's plots: they can be that old. Polling the interpreter
+    # What each server uses of the machine, for the dashboard's plots: it may be that old. Polling the interpreter
     # lock a thousand times a second, as is done where gilknocker is installed, takes that lock from the handler.
     "distributed.admin.system-monitor.interval": "2s",
     "distributed.admin.system-monitor.gil.enabled": False,
+    # The dashboard need not look twice a second whether its page was closed (Bokeh itself looks as seldom as this),
+    # nor the client what workers there are: nobody asks ours.
+    "distributed.scheduler.dashboard.bokeh-application.keep_alive_milliseconds": 15_000,
+    "distributed.scheduler.dashboard.bokeh-application.check_unused_sessions_milliseconds": 15_000,
+    "distributed.client.scheduler-info-interval": "30s",
+    # It looks for copies of results on several workers; ours are receipts that nobody copies.
+    "distributed.scheduler.active-memory-manager.start": False,
     # Dask has its worker processes give memory back to the system at once, which makes malloc map and unmap every
     # array above 128 KiB: pandas on a chunk then takes twice the CPU that it takes in any other process.
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
@@ -37,8 +44,12 @@ _OWN_CLUSTER: Final[dict[str, Any]] = {
 
 
 @contextmanager
-def open_client(kind: Kind, workers: int, *, address: str | None, dashboard: bool) -> Iterator[Any]:
+def open_client(
+    kind: Kind, workers: int, *, address: str | None, dashboard: bool, children: bool = False
+) -> Iterator[Any]:
     """Yield a distributed client: workers as threads of this process, as processes, or the cluster at `address`.
+
+    `children` lets worker processes start processes of their own.
 
     Everything of our own listens on loopback only. Our cluster and its processes end with the block; a cluster
     that was there stays. Raises UsageError when nothing answers at `address`.
@@ -55,10 +66,13 @@ def open_client(kind: Kind, workers: int, *, address: str | None, dashboard: boo
         with client:
             yield client
         return
-    with dask.config.set(_OWN_CLUSTER), _signals_kept_from_children():
+    with dask.config.set(_OWN_CLUSTER | {"distributed.worker.daemon": not children}), _signals_kept_from_children():
         cluster = _local_cluster(kind == "processes", workers, dashboard)
-    with cluster, Client(cluster, set_as_default=False) as client:
-        yield client
+    with cluster:
+        with dask.config.set(_OWN_CLUSTER):
+            client = Client(cluster, set_as_default=False)
+        with client:
+            yield client
 
 
 def _local_cluster(processes: bool, workers: int, dashboard: bool) -> Any:

@@ -18,6 +18,7 @@ from distributed.scheduler import KilledWorker
 
 from dbatch.cache import cache_dir
 from dbatch.data.read import stop_reading
+from dbatch.engine.isolate.parent import prepare, run_isolated
 from dbatch.engine.unit import run_unit
 from dbatch.errors import ClusterError, DbatchError
 from dbatch.model import Job, Receipt, RunContext
@@ -45,6 +46,9 @@ class RunOnWorker(WorkerPlugin):  # type: ignore[misc]
         if self.shipped is not None:
             strategy = localise(self.shipped, cache_dir())
             self.context = replace(self.context, strategy=strategy)
+        if self.context.limits:
+            prepare()
+            return
         with contextlib.suppress(DbatchError):  # each job will say what is wrong
             load_factory(self.context.strategy)
         if not self.context.compiled:
@@ -59,6 +63,8 @@ class RunOnWorker(WorkerPlugin):  # type: ignore[misc]
 def run_on_worker(plugin: str, unit: tuple[Job, ...]) -> list[Receipt]:
     """Run the jobs of `unit` in turn under the run that the worker's plugin called `plugin` describes."""
     run = get_worker().plugins[plugin]
+    if run.context.limits:
+        return list(run_isolated(run.context, unit, stop=run.stop.is_set))
     return [_run_job(run, job) for job in unit]
 
 

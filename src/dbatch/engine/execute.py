@@ -84,7 +84,9 @@ def execute(
     from dbatch.engine.distributed import run_distributed, run_registered
 
     with (
-        open_client(kind, slots, address=execution.scheduler, dashboard=execution.dashboard) as client,
+        open_client(
+            kind, slots, address=execution.scheduler, dashboard=execution.dashboard, children=bool(context.limits)
+        ) as client,
         run_registered(client, context, ship=kind == "existing") as plugin,
     ):
         running = max(sum(client.nthreads().values()), 1)

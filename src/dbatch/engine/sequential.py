@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from dbatch.engine.isolate.parent import prepare, run_isolated
 from dbatch.engine.unit import run_unit
 from dbatch.model import Job, Receipt, RunContext
 
 
 def run_sequential(context: RunContext, jobs: Sequence[Job]) -> Iterator[Receipt]:
-    """Yield the receipts of `jobs` in their order."""
+    """Yield the receipts of `jobs` in their order; where there are limits, from a child process."""
+    if context.limits:
+        prepare()
+        yield from run_isolated(context, jobs)
+        return
     for job in jobs:
         yield run_unit(context, job)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from dbatch.batch import RunRequest
 from dbatch.engine.execute import Execution
-from dbatch.model import Window
+from dbatch.model import Limits, Window
 from dbatch.reference.loop import How
 
 
@@ -32,6 +32,7 @@ class Trial:
         """Return the trial that `as_json` gave."""
         request = dict(facts["request"])
         request["window"] = Window(**request["window"])
+        request["limits"] = Limits(**request["limits"])
         request["execution"] = Execution(**request["execution"])
         return cls(facts["kind"], RunRequest(**request), How(**facts["how"]))
 

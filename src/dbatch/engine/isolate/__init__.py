@@ -1,0 +1,1 @@
+"""Jobs in a process that may hang, crash or grow, and takes nobody along."""
