@@ -1,0 +1,74 @@
+"""What daily P&L amounts to, whatever it was added up from: one job's fills, or all securities of a run."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from dbatch.errors import UsageError
+
+DEFAULT_CAPITAL: Final = 1_000_000.0
+"""What percentages are of when nothing else is said, in the security's currency."""
+
+DAYS_PER_YEAR: Final = 252.0
+"""Trading days that a year is taken to have."""
+
+
+class DailyRatios(NamedTuple):
+    """The ratios of a series of daily P&L; None for what does not exist."""
+
+    sharpe: float | None
+    sortino: float | None
+    annual_volatility_pct: float | None
+
+
+def daily_ratios(
+    daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL, days_per_year: float = DAYS_PER_YEAR
+) -> DailyRatios:
+    """Return the annualised ratios of `daily_pnl`, float64 currency, a value for each day that the market was open.
+
+    A day's return is its P&L / `capital` (currency, constant: nothing is reinvested), so the ratios do not depend
+    on the capital. The riskless rate and the least acceptable return are 0.
+    Sharpe: mean / standard deviation (ddof 1) x sqrt(`days_per_year`). Source: Sharpe (1994), "The Sharpe Ratio",
+    J. of Portfolio Management 21(1), 49-58. Sortino: mean / downside deviation x sqrt(`days_per_year`), where the
+    downside deviation is the root of the mean over all days of min(P&L, 0) squared. Source: Sortino & Price (1994),
+    "Performance Measurement in a Downside Risk Framework", J. of Investing 3(3), 59-64. Volatility: standard deviation
+    (ddof 1) x sqrt(`days_per_year`) in per cent of the capital.
+    All are None for fewer than two days or a value that is not finite. Sharpe is None for days that are all the same,
+    Sortino for days without a loss, both up to 1e-12 of the capital, which may be left by rounding. Raises UsageError
+    for a capital or a year that is not a number above 0.
+
+    >>> ratios = daily_ratios(np.array([30.0, -10.0, -30.0, 50.0]), capital=1_000.0, days_per_year=256)
+    >>> [round(ratio, 3) for ratio in ratios]
+    [4.382, 10.119, 58.424]
+    """
+    for name, value in (("capital", capital), ("days_per_year", days_per_year)):
+        if not (math.isfinite(value) and value > 0.0):
+            raise UsageError(f"{name} is {value!r}, must be a finite number above 0")
+    series = np.ascontiguousarray(daily_pnl, dtype=np.float64)
+    return DailyRatios(*map(number, _day_ratios()(series, float(capital), float(days_per_year))))
+
+
+def equity(daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL) -> np.ndarray:
+    """Return `capital` plus all P&L up to and with each day: float64 currency, as long as `daily_pnl`.
+
+    >>> equity(np.array([100.0, -50.0]), capital=1_000.0).tolist()
+    [1100.0, 1050.0]
+    """
+    values: np.ndarray = capital + np.cumsum(daily_pnl, dtype=np.float64)
+    return values
+
+
+@cache
+def _day_ratios() -> Any:
+    from dbatch.metrics.ratios import day_ratios
+
+    return day_ratios
+
+
+def number(value: float) -> float | None:
+    """Return `value`, or None for one that is not finite: what does not exist has no number."""
+    return value if math.isfinite(value) else None

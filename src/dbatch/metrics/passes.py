@@ -1,0 +1,292 @@
+"""The compiled loops over a job's fills; imported on first use, for it imports numba.
+
+Every number has the same bits on any machine: plain loops in the order of the fills, no fastmath, no operation that
+IEEE 754 leaves open. NaN stands for a number that does not exist.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final, NamedTuple
+
+from dbatch.metrics.compiled import FLOAT, FLOATS, INTS, ROOM, compiled
+
+DAY: Final = 86_400 * 1_000_000_000
+NO_DAY: Final = -(1 << 62)
+
+SOUND: Final = 0
+UNEQUAL_LENGTHS: Final = 1
+FALLING_DAYS: Final = 2
+DAY_MISSING: Final = 3
+POSITION_WRONG: Final = 4
+NOT_FINITE: Final = 5
+
+_ROUNDING: Final = 1e-12
+"""A round trip that earned less than this share of the value opened is what rounding left of breaking even."""
+
+
+class Drawdown(NamedTuple):
+    """The deepest fall, the deepest share of peak equity, and three fills of the deepest fall, -1 for none: the first
+    below its peak, the deepest one, and the first back at the peak or above."""
+
+    depth: float
+    share: float
+    start: int
+    trough: int
+    end: int
+
+
+class RoundTrips(NamedTuple):
+    """Round trips, those that won and lost, gross profit and loss, the sums of P&L and of returns; and the first fill
+    whose position does not follow from the one before, -1 for none."""
+
+    closed: int
+    winners: int
+    losers: int
+    profit: float
+    loss: float
+    total: float
+    returns: float
+    wrong: int
+
+
+class Measured(NamedTuple):
+    """A fault and the fill or day where it is, or SOUND and the metrics; days since 1970 or NO_DAY."""
+
+    fault: int
+    where: int
+    round_trips: int
+    realized_pnl: float
+    total_pnl: float
+    max_drawdown: float
+    max_drawdown_pct: float
+    start_day: int
+    trough_day: int
+    end_day: int
+    drawdown_days: int
+    win_rate: float
+    round_trip_win_rate: float
+    round_trip_return_pct: float
+    profit_factor: float
+    expectancy: float
+    turnover: float
+
+
+@compiled()
+def _faulty(fault: int, where: int) -> Measured:
+    nan = math.nan
+    return Measured(fault, where, 0, nan, nan, nan, nan, NO_DAY, NO_DAY, NO_DAY, 0, nan, nan, nan, nan, nan, nan)
+
+
+@compiled()
+def _pnl_by_day(timestamps: Any, realized: Any, days: Any, daily: Any) -> tuple[int, int]:
+    """Add `realized` up into `daily` by date; return the fault and where it is. Times may go back."""
+    for i in range(days.shape[0]):
+        daily[i] = 0.0
+        if i > 0 and days[i] <= days[i - 1]:
+            return FALLING_DAYS, i
+    begin = 0
+    end = 0
+    here = -1
+    total = 0.0
+    for i in range(timestamps.shape[0]):
+        timestamp = timestamps[i]
+        if timestamp < begin or timestamp >= end:
+            if here >= 0:
+                daily[here] = total
+            day = timestamp // DAY
+            here = _index_of(day, days)
+            if here < 0:
+                return DAY_MISSING, i
+            total = daily[here]
+            begin = day * DAY
+            end = begin + DAY
+        total += realized[i]
+    if here >= 0:
+        daily[here] = total
+    return SOUND, 0
+
+
+@compiled()
+def _index_of(day: int, days: Any) -> int:
+    """Return where `day` stands in the rising `days`, -1 where it does not."""
+    low = 0
+    high = days.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if days[middle] < day:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < days.shape[0] and days[low] == day else -1
+
+
+@compiled()
+def _fill_sums(prices: Any, quantities: Any, realized: Any, pnl: Any) -> tuple[float, int, int, bool]:
+    """Return turnover, the number of winning and of deciding fills, and whether all values are finite.
+
+    The turnover is added up together with what each addition lost, so that it is, in practice, the exact sum rounded
+    once: the number that `fills.turnover` gives. Source: Ogita, Rump & Oishi (2005), "Accurate Sum and Dot Product",
+    SIAM J. on Scientific Computing 26(6), 1955-1988, algorithm Sum2.
+    """
+    total = 0.0
+    lost = 0.0
+    winners = 0
+    decided = 0
+    probe = 0.0
+    for i in range(prices.shape[0]):
+        value = prices[i] * abs(quantities[i])
+        before = total
+        total = before + value
+        kept = total - before
+        lost += (before - (total - kept)) + (value - kept)
+        winners += realized[i] > 0.0
+        decided += realized[i] != 0.0
+        probe += prices[i] * 0.0 + realized[i] * 0.0 + pnl[i] * 0.0  # 0 unless something is not finite
+    return total + lost, winners, decided, probe == 0.0
+
+
+@compiled()
+def _drawdown(pnl: Any, capital: float) -> Drawdown:
+    """Return the deepest fall of the running P&L, which starts at 0.0."""
+    peak = 0.0
+    deepest = 0.0
+    share = 0.0
+    start = -1
+    trough = -1
+    end = -1
+    under = -1  # the first fill below the present peak
+    for i in range(pnl.shape[0]):
+        if pnl[i] >= peak:
+            if under >= 0 and under == start:
+                end = i
+            under = -1
+            peak = pnl[i]
+            continue
+        if under < 0:
+            under = i
+        fall = peak - pnl[i]
+        if fall > deepest:
+            deepest = fall
+            start = under
+            trough = i
+            end = -1
+        share = max(share, fall / (capital + peak))
+    return Drawdown(deepest, share, start, trough, end)
+
+
+@compiled()
+def _round_trips(prices: Any, quantities: Any, realized: Any, positions: Any) -> RoundTrips:
+    """Return what came of all positions that were closed; a fill through zero closes one and opens the next."""
+    trips = 0
+    winners = 0
+    losers = 0
+    profit = 0.0
+    loss = 0.0
+    total = 0.0
+    returns = 0.0
+    before = 0
+    opened = 0.0
+    earned = 0.0
+    for i in range(prices.shape[0]):
+        after = positions[i]
+        if before + quantities[i] != after:
+            return RoundTrips(trips, winners, losers, profit, loss, total, returns, i)
+        earned += realized[i]
+        if (before > 0 and after <= 0) or (before < 0 and after >= 0):
+            trips += 1
+            total += earned
+            returns += earned / opened
+            if earned > _ROUNDING * opened:
+                winners += 1
+                profit += earned
+            elif earned < -_ROUNDING * opened:
+                losers += 1
+                loss -= earned
+            earned = 0.0
+            opened = prices[i] * abs(after)
+        elif abs(after) > abs(before):
+            opened += prices[i] * abs(quantities[i])
+        before = after
+    return RoundTrips(trips, winners, losers, profit, loss, total, returns, -1)
+
+
+@compiled()
+def _entry_price(prices: Any, quantities: Any, positions: Any) -> float:
+    """Return the average entry price of the position after the last fill, which is not zero: the operations, and so
+    the bits, of `sim.position.execute`."""
+    first = prices.shape[0] - 1
+    while first > 0 and (positions[first] > 0) == (positions[first - 1] > 0) and positions[first - 1] != 0:
+        first -= 1
+    entry: float = prices[first]
+    for i in range(first + 1, prices.shape[0]):
+        held = abs(positions[i - 1])
+        if abs(positions[i]) > held:
+            added = abs(quantities[i])
+            entry = (entry * held + prices[i] * added) / (held + added)
+    return entry
+
+
+@compiled()
+def _totals(prices: Any, quantities: Any, positions: Any, pnl: Any, last_price: float) -> tuple[float, float]:
+    """Return realised P&L, and with it the open position at `last_price`: NaN when that is needed and is NaN."""
+    if pnl.shape[0] == 0:
+        return 0.0, 0.0
+    realized = pnl[-1]
+    if positions[-1] == 0:
+        return realized, realized
+    return realized, realized + positions[-1] * (last_price - _entry_price(prices, quantities, positions))
+
+
+@compiled(INTS, FLOATS, INTS, FLOATS, INTS, FLOATS, INTS, ROOM, FLOAT, FLOAT)
+def measure(
+    timestamps: Any,
+    prices: Any,
+    quantities: Any,
+    realized: Any,
+    positions: Any,
+    pnl: Any,
+    days: Any,
+    daily: Any,
+    capital: float,
+    last_price: float,
+) -> Measured:
+    """Return the metrics of fills, and fill `daily` with the P&L of each of `days`; `last_price` may be NaN."""
+    count = timestamps.shape[0]
+    for column in (prices, realized, pnl):
+        if column.shape[0] != count:
+            return _faulty(UNEQUAL_LENGTHS, 0)
+    if quantities.shape[0] != count or positions.shape[0] != count:
+        return _faulty(UNEQUAL_LENGTHS, 0)
+    fault, where = _pnl_by_day(timestamps, realized, days, daily)
+    if fault != SOUND:
+        return _faulty(fault, where)
+    turnover, winners, decided, finite = _fill_sums(prices, quantities, realized, pnl)
+    if not finite:
+        return _faulty(NOT_FINITE, 0)
+    trips = _round_trips(prices, quantities, realized, positions)
+    if trips.wrong >= 0:
+        return _faulty(POSITION_WRONG, trips.wrong)
+    realized_pnl, total_pnl = _totals(prices, quantities, positions, pnl, last_price)
+    fall = _drawdown(pnl, capital)
+    start_day = timestamps[fall.start] // DAY if fall.start >= 0 else NO_DAY
+    end_day = timestamps[fall.end] // DAY if fall.end >= 0 else NO_DAY
+    return Measured(
+        SOUND,
+        0,
+        trips.closed,
+        realized_pnl,
+        total_pnl,
+        fall.depth,
+        fall.share * 100.0,
+        start_day,
+        timestamps[fall.trough] // DAY if fall.start >= 0 else NO_DAY,
+        end_day,
+        (days[-1] if fall.end < 0 else end_day) - start_day if fall.start >= 0 else 0,
+        winners / decided if decided else math.nan,
+        trips.winners / (trips.winners + trips.losers) if trips.winners + trips.losers else math.nan,
+        trips.returns / trips.closed * 100.0 if trips.closed else math.nan,
+        trips.profit / trips.loss if trips.losers else math.nan,
+        trips.total / trips.closed if trips.closed else math.nan,
+        turnover,
+    )

@@ -1,0 +1,39 @@
+"""The compiled loops over a series of days; imported on first use, for it imports numba."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from dbatch.metrics.compiled import FLOAT, FLOATS, compiled
+
+_ROUNDING: Final = 1e-12
+"""A deviation below this share of the capital, and of the largest day, is what rounding left of none."""
+
+
+@compiled(FLOATS, FLOAT, FLOAT)
+def day_ratios(daily: Any, capital: float, days_per_year: float) -> tuple[float, float, float]:
+    """Return Sharpe ratio, Sortino ratio and volatility in per cent, all of a year; NaN for what does not exist."""
+    count = daily.shape[0]
+    total = 0.0
+    largest = capital
+    for i in range(count):
+        total += daily[i]
+        largest = max(largest, abs(daily[i]))
+    mean = total / count
+    squares = 0.0
+    falls = 0.0
+    for i in range(count):
+        squares += (daily[i] - mean) * (daily[i] - mean)
+        if daily[i] < 0.0:
+            falls += daily[i] * daily[i]
+    if count < 2 or not math.isfinite(squares + falls):
+        return math.nan, math.nan, math.nan
+    deviation = math.sqrt(squares / (count - 1))
+    downside = math.sqrt(falls / count)
+    year = math.sqrt(days_per_year)
+    least = _ROUNDING * largest
+    varies = deviation > least
+    sharpe = mean / deviation * year if varies else math.nan
+    sortino = mean / downside * year if downside > least else math.nan
+    return sharpe, sortino, deviation * year / capital * 100.0 if varies else 0.0
