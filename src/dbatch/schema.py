@@ -11,7 +11,7 @@ price float64 (currency), volume int64 (shares). A value that could not be read 
 EVENT_TYPES: Final = ("bid", "ask", "trade")
 """The codes of compiled kernels are the positions in this tuple; a null or unknown type has code 3."""
 
-EVENT_RULES_VERSION: Final = 1
+EVENT_RULES_VERSION: Final = 2
 """Raised when the rules that turn a source's cells into events change: converted files are then made anew."""
 
 FILL_DTYPES: Final = {

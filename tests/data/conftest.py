@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+import pyarrow.parquet as pq
 import pytest
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -110,6 +112,14 @@ def workbook(write_parts: Callable[..., Path]) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workbooks are read within this process, not in a guarded child, which takes a third of a second to start."""
+    from dbatch.data.excel import child, guard
+
+    monkeypatch.setattr(guard, "_run", lambda job: json.loads(json.dumps(child._outcome(json.loads(json.dumps(job))))))
+
+
+@pytest.fixture
 def vendor_rows() -> Callable[..., list[list[Any]]]:
     """The vendor's three head rows and `count` events a second apart, or the events given."""
 
@@ -133,3 +143,21 @@ def raw() -> type[Raw]:
 def parts_of() -> Callable[..., dict[str, str]]:
     """The parts of a workbook, to be changed before they are written."""
     return workbook_parts
+
+
+@pytest.fixture(scope="session")
+def spinneys(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real ticks of SPINNEYS as a workbook in the vendor's layout."""
+    import openpyxl
+
+    real = pq.read_table(golden / "ticks" / "spinneys.parquet")
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("SPINNEYS DH Equity")
+    sheet.append(["SPINNEYS DH Equity"])
+    sheet.append(["Tick data"])
+    sheet.append(["Dates", "Type", "Price", "Size"])
+    for row in real.to_pylist():
+        sheet.append([row["timestamp"].to_pydatetime(), row["type"], row["price"], row["volume"]])
+    path = tmp_path_factory.mktemp("spinneys") / "spinneys.xlsx"
+    book.save(path)
+    return path

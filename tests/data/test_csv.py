@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from dbatch.data import csv as csv_module
 from dbatch.data.csv import csv_batches, csv_securities
 from dbatch.data.events import EVENT_ARROW_SCHEMA
 from dbatch.data.faults import Faults
-from dbatch.errors import DataNotFoundError, SchemaError
+from dbatch.data.market import open_market
+from dbatch.data.read import read_events
+from dbatch.errors import DataError, DataNotFoundError, SchemaError
 
 HEADER = "timestamp,type,price,volume\n"
 Write = Callable[..., str]
@@ -61,6 +64,12 @@ def test_columns_go_by_their_usual_names_in_any_order_and_case(write: Write) -> 
         ("2025-04-14T10:00:00Z", "2025-04-14 10:00:00"),
         ("14/04/2025", None),
         ("2025-02-30", None),
+        ("2025-04-14T10:00:00+0400", "2025-04-14 10:00:00"),
+        ("1677-12-31 23:59:59", None),
+        ("1678-01-01", "1678-01-01 00:00:00"),
+        ("2261-12-31 23:59:59.999999999", "2261-12-31 23:59:59.999999999"),
+        ("2262-01-01", None),
+        ("9999-12-31", None),
         ("45659.5", None),
         ("", None),
     ],
@@ -87,7 +96,15 @@ def test_a_price_is_text_that_is_plainly_a_finite_number(write: Write, text: str
         ("9007199254740993", 9007199254740993, []),
         ("10.7", 10, ["volume has a fraction, which is cut off"]),
         ("-3", None, ["volume is negative"]),
+        ("9223372036854775807", 2**63 - 1, []),
         ("9223372036854775808", None, ["volume is beyond 64 bits"]),
+        ("9007199254740993.0", 9007199254740993, []),
+        ("9007199254740993.5", 9007199254740993, ["volume has a fraction, which is cut off"]),
+        ("9.007199254740993e15", 9007199254740993, []),
+        ("0.999999999999999999999", 0, ["volume has a fraction, which is cut off"]),
+        ("9223372036854775807.5", 2**63 - 1, ["volume has a fraction, which is cut off"]),
+        ("000000000000000000009007199254740993", 9007199254740993, []),
+        ("1e99999999999999999999", None, ["volume is not finite"]),
         ("", None, ["volume is empty"]),
     ],
 )
@@ -111,6 +128,26 @@ def test_blank_lines_and_a_byte_order_mark_are_no_events(write: Write) -> None:
     assert len(rows(write("\r\n" + HEADER + "\r\n2025-04-14,bid,1,1\r\n\r\n", "utf-8-sig"))) == 1
 
 
+@pytest.mark.parametrize("line", [" ", "\t ", '""', '" "', "\r"])
+def test_a_line_of_spaces_is_no_event_wherever_it_is(write: Write, line: str) -> None:
+    event = "2025-04-14,bid,1,1\n"
+    path = write(f"{line}\n{HEADER}{line}\n{event}{line}\n{event}{line}\n{line}")
+    assert len(rows(path)) == 2
+    assert csv_securities(path) is None
+
+
+def test_a_line_of_one_cell_that_is_not_blank_is_refused(write: Write) -> None:
+    with pytest.raises(SchemaError, match=r"ticks\.csv: is not a readable CSV: .*Expected 4 columns, got 1:  x"):
+        rows(write(HEADER + "2025-04-14,bid,1,1\n\n x\n"))
+
+
+def test_lines_may_end_in_a_carriage_return_alone(write: Write) -> None:
+    event = "A,2025-04-14,bid,1,1\n"
+    path = write(("\n \nticker," + HEADER + "\n" + event * 3 + event.replace("A", "B")).replace("\n", "\r"))
+    securities = open_market(path).securities
+    assert [(security.name, sum(map(len, read_events(security)))) for security in securities] == [("A", 3), ("B", 1)]
+
+
 def test_lines_of_nothing_but_separators_are_no_events(write: Write) -> None:
     faults = Faults()
     assert len(rows(write(HEADER + "2025-04-14,bid,1,1\n,,,\n ,,,\n"), faults=faults)) == 1
@@ -125,14 +162,25 @@ def test_an_event_without_a_security_is_refused_by_its_row(write: Write) -> None
 
 def test_the_security_na_is_a_security(write: Write) -> None:
     path = write("Ticker," + HEADER + "NA,2025-04-14,bid,1,1\nnull,2025-04-14,ask,2,2\nna,2025-04-14,ask,3,3\n")
-    assert csv_securities(path) == ["NA", "NULL"]
-    assert [row["price"] for row in rows(path, security="NA")] == [1.0, 3.0]
+    assert csv_securities(path) == ["NA", "na", "null"]
+    assert [row["price"] for row in rows(path, only=("NA", "na"))] == [1.0, 3.0]
+
+
+def test_a_value_names_a_security_like_a_label(write: Write) -> None:
+    values = ["B UH Equity", " b ", "B", "vod LN Equity ", "NA"]
+    path = write("Ticker," + HEADER + "".join(f"{value},2025-04-14,bid,1,{n}\n" for n, value in enumerate(values)))
+    securities = open_market(path).securities
+    assert [(security.name, next(read_events(security)).volumes.tolist()) for security in securities] == [
+        ("B", [0, 1, 2]),
+        ("NA", [4]),
+        ("VOD", [3]),
+    ]
 
 
 def test_a_filtered_row_keeps_its_own_number(write: Write) -> None:
     faults = Faults()
     path = write("symbol," + HEADER + "A,2025-04-14,bid,1,1\nB,2025-04-14,bid,x,1\n")
-    rows(path, security="B", faults=faults)
+    rows(path, only=("B",), faults=faults)
     assert faults.examples[0].where == "ticks.csv:3"
 
 
@@ -186,6 +234,53 @@ def test_text_in_another_encoding_is_refused(write: Write) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataNotFoundError, match="no such file"):
         rows(str(tmp_path / "none.csv"))
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Callable[[bytes], Path]:
+    """Writes `aaa.csv.gz`, and beside it a file that is whole."""
+
+    def write(content: bytes) -> Path:
+        path = tmp_path / "aaa.csv.gz"
+        path.write_bytes(content)
+        (tmp_path / "bbb.csv").write_text(HEADER + "2025-04-14,bid,1,1\n")
+        return path
+
+    return write
+
+
+WHOLE = gzip.compress((HEADER + "".join(f"2025-04-14,bid,{n * n},{n}\n" for n in range(20_000))).encode())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [WHOLE[:20], WHOLE[:-12], WHOLE[:50_000] + b"\xff" * 50 + WHOLE[50_050:], WHOLE + b"more", b"not gzip at all"],
+    ids=["in the header", "at the end", "damaged", "more behind", "no gzip"],
+)
+def test_a_packed_file_that_is_damaged_is_named_and_fails_alone(
+    packed: Callable[[bytes], Path], content: bytes
+) -> None:
+    path = packed(content)
+    with pytest.raises(DataError, match=r"^[^\n]*aaa\.csv\.gz: is cut off or damaged \([^\n]+\); [^\n]+$"):
+        list(read_events(open_market(path).securities[0]))
+    broken, whole = open_market(path.parent).securities
+    assert [len(block) for block in read_events(whole)] == [1]
+    with pytest.raises(DataError, match=r"aaa\.csv\.gz: is cut off or damaged"):
+        list(read_events(broken))
+
+
+@pytest.mark.parametrize("line", ["é", "2025-04-14,bid,1,1,é"])
+def test_text_in_another_encoding_is_refused_in_rows_of_another_length_and_in_other_columns(
+    write: Write, line: str
+) -> None:
+    with pytest.raises(SchemaError, match=r"ticks\.csv: is not UTF-8 text"):
+        rows(write("timestamp,type,price,volume,note\n2025-04-14,bid,1,1,\n" + line + "\n", "latin-1"))
+
+
+def test_a_character_may_lie_across_blocks(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_module, "_BLOCK_BYTES", 4096)
+    line = "2025-04-14,bid,1,1,سهم\n"
+    assert len(rows(write("timestamp,type,price,volume,note\n" + line * 1_000))) == 1_000
 
 
 def test_real_ticks_survive_a_trip_through_csv(golden: Path, tmp_path: Path) -> None:

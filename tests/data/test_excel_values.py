@@ -18,6 +18,7 @@ from dbatch.errors import WorkbookError
 TEN = dt.datetime(2025, 4, 14, 10)
 GOOD = [TEN, "BID", 16.24, 100]
 Make = Callable[..., Any]
+pytestmark = pytest.mark.usefixtures("read_here")
 
 
 def read(path: Path, *, low_memory: bool = False, header_row: int | None = None) -> list[dict[str, Any]]:
@@ -57,22 +58,92 @@ def test_an_excel_time_counts_to_the_nearest_millisecond(with_events: Make, raw:
     expected = dt.datetime.fromisoformat(time)
     if expected.microsecond == 999999:  # the rounding noise of an Excel day
         expected = dt.datetime(2025, 1, 2, 10, 0, 1)
-    cell = raw(f's="1"><v>{days!r}</v></c>')
+    assert times_of(with_events, raw(f's="1"><v>{days!r}</v></c>')) == [expected] * 3
+
+
+def times_of(with_events: Make, cell: object) -> list[Any]:
+    """The time in `cell` as each of the three readers gives it."""
     fast = read(with_events([cell, "BID", 1, 1]))
     slow = read(with_events([cell, "BID", 1, 1], [None, "BID", 1, 1]))
     low = read(with_events([cell, "BID", 1, 1]), low_memory=True)
-    assert [rows[0]["timestamp"] for rows in (fast, slow, low)] == [expected] * 3
+    return [rows[0]["timestamp"] for rows in (fast, slow, low)]
 
 
+@pytest.mark.parametrize(
+    ("days", "time"),
+    [
+        (45761.86001079282, "20:38:24.932"),  # .9324998: as a float, all its milliseconds are ...932.5
+        (45761.08680671296, "02:05:00.100"),
+        (45761 + 3 / 2048, "00:02:06.563"),  # .5625 exactly; a half goes up
+        (45761 + 1 / 2048, "00:00:42.188"),
+        (45761.000000005, "00:00:00"),  # 0.432 ms
+        (45761.000000006, "00:00:00.001"),
+        (45760.99999999999, "00:00:00"),
+    ],
+)
+@pytest.mark.parametrize(
+    "tag", ['s="1"><v>{}</v></c>', 's="1"><f t="shared" si="0"/><v>{}</v></c>', 's="1"><f>A1*2</f>\n<v>{}</v></c>']
+)
+def test_no_date_is_rounded_twice(with_events: Make, raw: Make, days: float, time: str, tag: str) -> None:
+    expected = dt.datetime.fromisoformat(f"2025-04-14 {time}")
+    assert times_of(with_events, raw(tag.format(repr(days)))) == [expected] * 3
+
+
+def test_each_date_goes_by_the_number_of_its_own_row(workbook: Make, vendor_rows: Make, raw: Make) -> None:
+    whole, odd = TEN, raw('s="1"><v>45761.86001079282</v></c>')
+    times = [whole, odd, whole, None, "2025-04-14 10:00:00.123456", None, odd, whole]
+    parsed = [TEN, ODD := dt.datetime(2025, 4, 14, 20, 38, 24, 932000), TEN, None, None, None, ODD, TEN]
+    path = workbook({"ADIB": vendor_rows(events=[[time, "BID", 1, 1] for time in times])})
+    for low_memory in (False, True):
+        found = [row["timestamp"] for row in read(path, low_memory=low_memory)]
+        assert found[:4] + found[5:] == parsed[:4] + parsed[5:]
+        assert str(found[4]) == "2025-04-14 10:00:00.123456"
+
+
+def test_dates_of_many_blocks_of_xml_are_all_exact(
+    workbook: Make, vendor_rows: Make, raw: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbatch.data.excel.daynumbers._BLOCK_BYTES", 97)
+    odd = raw('s="1"><v>45761.86001079282</v></c>')
+    path = workbook({"ADIB": vendor_rows(events=[[odd, "BID", 1, 1]] * 300)})
+    assert {row["timestamp"].microsecond for row in read(path)} == {932000}
+
+
+@pytest.mark.parametrize("low_memory", [False, True])
+@pytest.mark.parametrize("number", ["-1", "0.25", "132220.9", "2958465.9999999999", "2958466", "1e10", "1e300"])
+def test_a_date_that_there_is_not_fails_its_cell_alone(
+    with_events: Make, raw: Make, number: str, low_memory: bool
+) -> None:
+    path = with_events(GOOD, [raw(f's="1"><v>{number}</v></c>'), "BID", 1, 1], GOOD)
+    reader = SheetReader(path, header_row=None, low_memory=low_memory)
+    (batch,) = reader.batches(("ADIB",))
+    assert batch.column(0).to_pylist() == [TEN, None, TEN]
+    assert [fault.where for fault in reader.faults.examples] == ["ADIB!A5"]
+
+
+def in_1904(parts: dict[str, str]) -> dict[str, str]:
+    """The parts of a workbook, its days counted from 1904 on."""
+    book = parts["xl/workbook.xml"].replace("<sheets>", '<workbookPr date1904="1"/><sheets>')
+    return parts | {"xl/workbook.xml": book}
+
+
+@pytest.mark.parametrize("low_memory", [False, True])
 def test_the_1904_calendar_gives_the_same_times(
+    parts_of: Make, vendor_rows: Make, write_parts: Make, raw: Make, low_memory: bool
+) -> None:
+    cells = [raw(f's="1"><v>{days!r}</v></c>') for days in (44197.4375, 44299.86001079282, 0.25, -0.25)]
+    path = write_parts(in_1904(parts_of({"ADIB": vendor_rows(events=[[cell, "BID", 1, 1] for cell in cells])})))
+    first = dt.datetime(1904, 1, 1) + dt.timedelta(days=44197.4375)
+    second = dt.datetime(2025, 4, 14, 20, 38, 24, 932000)  # 44,299 + 1,462 = 45,761
+    assert [row["timestamp"] for row in read(path, low_memory=low_memory)] == [first, second, None, None]
+
+
+def test_a_time_of_day_is_no_date_in_the_1904_calendar(
     parts_of: Make, vendor_rows: Make, write_parts: Make, raw: Make
 ) -> None:
-    cell = raw('s="1"><v>44197.4375</v></c>')  # 1904-01-01 + 44,197.4375 days
-    parts = parts_of({"ADIB": vendor_rows(events=[[cell, "BID", 1, 1]])})
-    parts["xl/workbook.xml"] = parts["xl/workbook.xml"].replace("<sheets>", '<workbookPr date1904="1"/><sheets>')
-    path = write_parts(parts)
-    expected = dt.datetime(1904, 1, 1) + dt.timedelta(days=44197.4375)
-    assert [read(path, low_memory=low)[0]["timestamp"] for low in (False, True)] == [expected] * 2
+    cell = raw('s="1"><v>0.25</v></c>')
+    path = write_parts(in_1904(parts_of({"ADIB": vendor_rows(events=[GOOD, [cell, "BID", 1, 1]])})))
+    assert read(path)[1]["timestamp"] is None
 
 
 @pytest.mark.parametrize("low_memory", [False, True])
@@ -82,7 +153,7 @@ def test_the_1904_calendar_gives_the_same_times(
         (0, "2025-04-14 10:00:00.25", TEN + dt.timedelta(milliseconds=250), None),
         (0, "2025-04-14T10:00:00+04:00", TEN, None),
         (0, "14/04/2025 10:00", None, "timestamp is not a date and time in ISO format"),
-        (0, 45761.5, None, "timestamp is a number without a date format"),
+        (0, 45761.5, None, "timestamp is a number that is no date"),
         (0, None, None, "timestamp is empty"),
         (1, " Ask ", "ask", None),
         (1, "SALE", None, "type is not bid, ask or trade"),

@@ -13,23 +13,13 @@ SECURITY = "SPINNEYS"
 
 
 @pytest.fixture
-def sources(golden: Path, tmp_path: Path) -> dict[str, Path]:
+def sources(golden: Path, spinneys: Path, tmp_path: Path) -> dict[str, Path]:
     """The same ticks in the vendor's layout and as CSV, beside the Parquet they come from."""
-    from openpyxl import Workbook
-
-    ticks = pd.read_parquet(golden / "ticks" / f"{SECURITY.lower()}.parquet")
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(f"{SECURITY} UH Equity")
-    sheet.append([f"{SECURITY} UH Equity"])
-    sheet.append(["time, type, price and size of every tick"])
-    sheet.append(["Dates", "Type", "Price", "Size"])
-    for row in ticks.itertuples(index=False):
-        sheet.append([row.timestamp.to_pydatetime(), row.type, row.price, row.volume])
-    book.save(tmp_path / "book.xlsx")
     folder = tmp_path / "csv"
     folder.mkdir()
+    ticks = pd.read_parquet(golden / "ticks" / f"{SECURITY.lower()}.parquet")
     ticks.to_csv(folder / f"{SECURITY.lower()}.csv", index=False)
-    return {"parquet": golden / "ticks", "excel": tmp_path / "book.xlsx", "csv": folder}
+    return {"parquet": golden / "ticks", "excel": spinneys, "csv": folder}
 
 
 def test_excel_parquet_and_csv_of_the_same_ticks_give_the_same_fills(

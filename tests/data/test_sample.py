@@ -10,6 +10,7 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
+from python_calamine import CalamineWorkbook
 
 from dbatch.data.market import open_market
 from dbatch.data.read import read_events
@@ -30,9 +31,8 @@ def from_parquet(folder: Path, security: str) -> pd.DataFrame:
 
 
 def from_workbook(path: Path, security: str) -> pd.DataFrame:
-    workbook = openpyxl.load_workbook(path, read_only=True)
-    rows = list(workbook[f"{security} UH Equity"].iter_rows(min_row=4, values_only=True))
-    workbook.close()
+    sheet = CalamineWorkbook.from_path(path).get_sheet_by_name(f"{security} UH Equity")
+    rows = sheet.to_python(skip_empty_area=False)[3:]
     frame = pd.DataFrame(rows, columns=["timestamp", "type", "price", "volume"])
     frame["type"] = frame["type"].str.lower()
     dtypes = {"timestamp": "datetime64[ns]", "type": "str", "price": "float64", "volume": "int64"}

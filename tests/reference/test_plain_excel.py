@@ -105,6 +105,18 @@ def test_times_to_the_millisecond_are_read_the_same_in_either_calendar(workbook:
     assert column(path, 0) == [time + four_years for time in expected]
 
 
+@pytest.mark.parametrize("since_1904", [False, True])
+def test_times_between_milliseconds_are_read_the_same(
+    workbook: Make, raw: type[str], assert_same: Make, since_1904: bool
+) -> None:
+    draw = random.Random(20250414)
+    halves = [45_761 + (draw.randrange(86_400_000) + 0.5) / 86_400_000 for _ in range(1_000)]  # and what floats add
+    serials = halves + [draw.uniform(1_000, 130_000) for _ in range(1_000)] + [0.5, 2_958_465.25, 2_958_466, -1]
+    rows = [[raw(f's="1"><v>{serial!r}</v></c>'), *event(n)[1:]] for n, serial in enumerate(serials)]
+    path = workbook({"ALL": [HEADER, *rows], "FAST": [HEADER, *rows[:2_000]]}, since_1904=since_1904)
+    assert assert_same(path, windows=[ALL]) == [2_004, 2_000]
+
+
 def test_sheets_of_every_shape_are_read_the_same(workbook: Make, raw: type[str], assert_same: Make) -> None:
     empty = raw('t="str"><f>A1</f><v></v></c>')
     sheets = {

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbatch.data.decimals import nearest_floats, whole_numbers
 from dbatch.errors import SchemaError
 from dbatch.model import Window
 from dbatch.schema import EVENT_TYPES
@@ -16,6 +17,7 @@ from dbatch.schema import EVENT_TYPES
 NOT_A_TIME = np.iinfo(np.int64).min
 OTHER = len(EVENT_TYPES)
 _DAY = 86_400_000_000_000
+_LARGEST_VOLUME = np.iinfo(np.int64).max
 
 
 class EventBlock(NamedTuple):
@@ -101,11 +103,16 @@ def _timestamps(array: pa.Array, where: str) -> np.ndarray:
 
 
 def _kinds(array: pa.Array, where: str) -> np.ndarray:
-    if not pa.types.is_dictionary(array.type):
-        if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
-            raise _refuse("type", array.type, "text (bid, ask or trade)", where)
+    is_dictionary = pa.types.is_dictionary(array.type)
+    text = array.type.value_type if is_dictionary else array.type
+    if not (pa.types.is_string(text) or pa.types.is_large_string(text)):
+        raise _refuse("type", array.type, "text (bid, ask or trade)", where)
+    if not is_dictionary:
         array = array.dictionary_encode()
-    names = [str(value).strip().lower() for value in array.dictionary.to_pylist()]
+    try:
+        names = [(value or "").strip().lower() for value in array.dictionary.to_pylist()]
+    except UnicodeDecodeError as error:
+        raise SchemaError(f"{where}: column 'type' is not UTF-8 text, the file is damaged") from error
     codes = np.array([EVENT_TYPES.index(name) if name in EVENT_TYPES else OTHER for name in names] + [OTHER], np.int8)
     indices = array.indices
     if indices.null_count:
@@ -116,18 +123,26 @@ def _kinds(array: pa.Array, where: str) -> np.ndarray:
 
 def _prices(array: pa.Array, where: str) -> np.ndarray:
     kind = array.type
-    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
+    if pa.types.is_decimal(kind):
+        array = nearest_floats(array)
+    elif not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
         raise _refuse("price", kind, "float64", where)
-    if kind != pa.float64():
+    elif kind != pa.float64():
         array = array.cast(pa.float64(), safe=False)
     return _numbers(array, np.nan)
 
 
 def _volumes(array: pa.Array, where: str) -> np.ndarray:
     kind = array.type
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if pa.types.is_floating(kind):
         values = _numbers(array.cast(pa.float64()), 0.0)
-        return np.where(np.isfinite(values), values, 0.0).astype(np.int64)
+        fits = (values >= -(2.0**63)) & (values < 2.0**63)  # neither NaN nor infinity does
+        return np.where(fits, values, 0.0).astype(np.int64)
+    if pa.types.is_decimal(kind):
+        return _numbers(whole_numbers(array), 0)
+    if pa.types.is_uint64(kind):
+        whole = _numbers(array, 0)
+        return np.where(whole <= _LARGEST_VOLUME, whole, 0).astype(np.int64)
     if not pa.types.is_integer(kind):
         raise _refuse("volume", kind, "int64", where)
     return _numbers(array if kind == pa.int64() else array.cast(pa.int64()), 0)

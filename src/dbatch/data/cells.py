@@ -7,7 +7,8 @@ is).
   come back as 10:00:48.9999996. Text is read to the last digit, in ISO format (2025-04-14 10:00:49.25) alone.
 - Times are the exchange's clock. Text with an offset (+04:00, Z) keeps its clock reading and loses the
   offset.
-- Text that is plainly a number is that number: " 16.24", "1e3"; "1,000" is not.
+- Text that is plainly a number is that number: " 16.24", "1e3"; "1,000" is not. A price is the float nearest to
+  it, a volume is exact.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+from decimal import Decimal
 from typing import Final
 
 from dbatch.schema import EVENT_TYPES
@@ -25,7 +27,6 @@ NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 
 _ISO_TIME_RE: Final = re.compile(rf"({ISO_TIME}){OFFSET}?", re.ASCII)
 _NUMBER_RE: Final = re.compile(NUMBER, re.ASCII)
-_WHOLE_RE: Final = re.compile(r"[+-]?\d+", re.ASCII)
 _EPOCH: Final = dt.datetime(1970, 1, 1)
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
@@ -45,7 +46,7 @@ def read_timestamp(cell: object) -> IntCell:
     if isinstance(cell, dt.time | dt.timedelta):
         return None, "timestamp is a time of day without a date"
     if not isinstance(cell, str):
-        return None, "timestamp is a number without a date format"
+        return None, "timestamp is a number that is no date"
     match = _ISO_TIME_RE.fullmatch(cell.strip())
     if match is None:
         return None, "timestamp is not a date and time in ISO format"
@@ -83,7 +84,7 @@ def read_volume(cell: object) -> IntCell:
     """Return the shares, a fraction cut off toward zero (and told)."""
     if _is_empty(cell):
         return None, "volume is empty"
-    number = _number(cell)
+    number = _exact(cell)
     if number is None:
         return None, "volume is not a number"
     if not math.isfinite(number):
@@ -100,16 +101,21 @@ def _is_empty(cell: object) -> bool:
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
-def _number(cell: object) -> float | int | None:
+def _exact(cell: object) -> float | int | Decimal | None:
+    number = _number(cell)
+    if isinstance(cell, str) and number is not None and 0.5 <= number <= 2.0**63:
+        return Decimal(cell.strip())  # a float has 53 bits; below and beyond these bounds they are enough
+    return number
+
+
+def _number(cell: object) -> float | int | Decimal | None:
     if isinstance(cell, bool):
         return None
-    if isinstance(cell, int | float):
+    if isinstance(cell, int | float | Decimal):
         return cell
     if not isinstance(cell, str):
         return None
     text = cell.strip()
-    if _WHOLE_RE.fullmatch(text):
-        return int(text) if len(text) <= 20 else float(text)
     if _NUMBER_RE.fullmatch(text) or text.lower().lstrip("+-") in ("inf", "infinity", "nan"):
         return float(text)
     return None

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from dbatch.data.blocks import block_of
+from dbatch.data.blocks import NOT_A_TIME, block_of
 from dbatch.data.coerce import coerce_columns
 from dbatch.data.faults import Faults
 from dbatch.data.files import local_copy
@@ -78,13 +78,13 @@ def _report(security: Security) -> QualityReport:
     return report_of(security.name, PurePath(source.paths[0]).name, batches, faults)
 
 
-def _csv_batches(path: str, only: str | None, faults: Faults) -> Iterator[pa.RecordBatch]:
+def _csv_batches(path: str, only: tuple[str, ...], faults: Faults) -> Iterator[pa.RecordBatch]:
     from dbatch.data.csv import csv_batches
 
-    return csv_batches(path, security=only, faults=faults)
+    return csv_batches(path, only=only, faults=faults)
 
 
-def _parquet_batches(path: str, only: str | None, faults: Faults) -> Iterator[pa.RecordBatch]:
+def _parquet_batches(path: str, only: tuple[str, ...], faults: Faults) -> Iterator[pa.RecordBatch]:
     from dbatch.data.parquet import parquet_columns
 
     start = 1
@@ -93,8 +93,9 @@ def _parquet_batches(path: str, only: str | None, faults: Faults) -> Iterator[pa
         def place(row: int, column: int, start: int = start) -> str:
             return f"{PurePath(path).name}:{start + row}"
 
-        block_of(pa.RecordBatch.from_arrays(columns, list(EVENT_COLUMNS)), path)  # the types that a run would refuse
-        yield coerce_columns([_plain(column) for column in columns], place, faults)
+        block = block_of(pa.RecordBatch.from_arrays(columns, list(EVENT_COLUMNS)), path)  # refuses what a run would
+        times = pa.array(block.timestamps, mask=block.timestamps == NOT_A_TIME).cast(pa.timestamp("ns"))
+        yield coerce_columns([times, *map(_plain, columns[1:])], place, faults)
         start += len(columns[0])
 
 

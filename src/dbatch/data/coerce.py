@@ -23,6 +23,7 @@ from dbatch.data.cells import (
     read_type,
     read_volume,
 )
+from dbatch.data.decimals import nearest_floats
 from dbatch.data.events import EVENT_ARROW_SCHEMA, EVENT_TYPE_DICTIONARY
 from dbatch.data.faults import Fault, Faults
 
@@ -41,13 +42,15 @@ _PLAIN: Final = (
     (float, pa.float64()),
 )
 _MAX_EXACT: Final = float(2**62)
+_FIRST_NS: Final = int(np.datetime64("1678-01-01", "ns").astype(np.int64))
+_END_NS: Final = int(np.datetime64("2262-01-01", "ns").astype(np.int64))
 
 
 def coerce_columns(columns: Sequence[pa.Array], place: Place, faults: Faults) -> pa.RecordBatch:
     """Return one batch of events from four arrays in the order of `EVENT_COLUMNS`.
 
-    An array has strings, numbers or (the first) timestamps. A value that cannot be read is null in the batch
-    and counted in `faults`; the row stays.
+    An array has strings, numbers or (the first) timestamps; those in nanoseconds are taken as they are. A value
+    that cannot be read is null in the batch and counted in `faults`; the row stays.
     """
     values = []
     for number, column in enumerate(columns):
@@ -112,15 +115,21 @@ def _arrow(number: int, array: np.ndarray[Any, Any], is_right: np.ndarray[Any, A
 
 
 def _usual_timestamps(column: pa.Array) -> Values:
+    if column.type == pa.timestamp("ns"):
+        return _numpy(column, pa.int64())
     if pa.types.is_timestamp(column.type):
-        return _numpy(_cast(column, pa.timestamp("ns")), pa.int64())
+        return _in_years(*_numpy(_cast(column, pa.timestamp("ns")), pa.int64()))
     if not pa.types.is_string(column.type):
         return _nothing(column, "int64")
     text = column
     if not pc.all(pc.match_substring_regex(text, f"^{ISO_TIME}$"), min_count=0).as_py():
         text = pc.replace_substring_regex(pc.utf8_trim_whitespace(text), f"^({ISO_TIME}){OFFSET}$", r"\1")
     is_iso = pc.match_substring_regex(text, f"^{ISO_TIME}$")
-    return _numpy(_cast(pc.if_else(is_iso, text, None), pa.timestamp("ns")), pa.int64())
+    return _in_years(*_numpy(_cast(pc.if_else(is_iso, text, None), pa.timestamp("ns")), pa.int64()))
+
+
+def _in_years(times: np.ndarray[Any, Any], is_right: np.ndarray[Any, Any]) -> Values:
+    return times, is_right & (times >= _FIRST_NS) & (times < _END_NS)
 
 
 def _usual_types(column: pa.Array) -> Values:
@@ -140,6 +149,8 @@ def _usual_prices(column: pa.Array) -> Values:
     if pa.types.is_string(column.type):
         column = pc.utf8_trim_whitespace(column)
         column = pc.if_else(pc.match_substring_regex(column, f"^{NUMBER}$"), column, None)
+    elif pa.types.is_decimal(column.type):
+        column = nearest_floats(column)
     elif not _is_numeric(column.type):
         return _nothing(column, "float64")
     array, is_right = _numpy(_cast(column, pa.float64()), pa.float64())
@@ -151,6 +162,9 @@ def _usual_volumes(column: pa.Array) -> Values:
         column = pc.utf8_trim_whitespace(column)
         column = pc.if_else(pc.match_substring_regex(column, r"^\d{1,18}$"), column, None)
         return _numpy(_cast(column, pa.int64()), pa.int64())
+    if pa.types.is_decimal(column.type):
+        whole, is_right = _numpy(_cast(column, pa.int64()), pa.int64())
+        return whole, is_right & (whole >= 0)
     if not _is_numeric(column.type):
         return _nothing(column, "int64")
     numbers, is_right = _numpy(_cast(column, pa.float64()), pa.float64())

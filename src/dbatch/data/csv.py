@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import gzip
-from collections.abc import Callable, Iterator
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -20,10 +23,11 @@ from dbatch.data.faults import Faults
 from dbatch.data.files import open_file
 from dbatch.data.header import EXPECTED_COLUMNS, EventColumns, find_columns
 from dbatch.data.names import shown
-from dbatch.errors import DataNotFoundError, SchemaError
+from dbatch.errors import DataError, DataNotFoundError, SchemaError
 
 _BLOCK_BYTES: Final = 4 << 20
 _HEADER_BYTES: Final = 1 << 16
+_BLANK_LINE: Final = re.compile(r'\s*|"\s*"\s*')
 
 
 @dataclass(frozen=True)
@@ -36,20 +40,20 @@ class _Head:
     line: int
 
 
-def csv_batches(path: str, *, security: str | None = None, faults: Faults | None = None) -> Iterator[pa.RecordBatch]:
+def csv_batches(path: str, *, only: Sequence[str] = (), faults: Faults | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the events of a CSV file as canonical batches, in file order.
 
     The first line that is not blank is the header, with the column names of a workbook. If there is a column
-    named security, ticker or symbol and `security` is given, only its rows come (compared as stripped text in
-    upper case). Lines without any of the four cells are no events. What cannot be read is null and counted in
-    `faults`, by row: `ticks.csv:12` is line 12, less the blank lines between rows before it. Raises
-    `DataNotFoundError` for a missing file and `SchemaError` for one that is not such a CSV.
+    named security, ticker or symbol and `only` is given, the rows with these values come. Lines without any of
+    the four cells are no events. What cannot be read is null and counted in `faults`, by row: `ticks.csv:12` is
+    line 12, less the blank lines between rows before it. Raises `DataNotFoundError` for a missing file,
+    `SchemaError` for one that is not such a CSV and `DataError` for one that cannot be read to its end.
     """
     head = _read_head(path)
     faults = faults if faults is not None else Faults()
     line = head.line
     for batch in _raw_batches(path, head):
-        wanted = _wanted_rows(batch, head, security)
+        wanted = _wanted_rows(batch, head, only)
         numbers = line + wanted
         line += batch.num_rows
         if len(wanted) == 0:
@@ -59,9 +63,9 @@ def csv_batches(path: str, *, security: str | None = None, faults: Faults | None
 
 
 def csv_securities(path: str) -> list[str] | None:
-    """Return the securities of the file's security column, sorted; None where there is no such column.
+    """Return the distinct values of the file's security column, sorted; None where there is no such column.
 
-    They come as stripped text in upper case. Raises what `csv_batches` raises, and `SchemaError` for an event
+    Values of nothing but spaces are left out. Raises what `csv_batches` raises, and `SchemaError` for an event
     that names no security, which would belong to none of them.
     """
     head = _read_head(path)
@@ -70,13 +74,16 @@ def csv_securities(path: str) -> list[str] | None:
     found: set[str] = set()
     line = head.line
     for batch in _raw_batches(path, head):
-        keys = _security_keys(batch)
-        nameless = np.flatnonzero(pc.equal(keys, "").to_numpy(zero_copy_only=False) & ~_blank_rows(batch))
-        if len(nameless):
-            raise SchemaError(f"{path}: row {line + int(nameless[0])} names no security; fill that column")
-        found.update(pc.unique(keys).to_pylist())
+        values = pc.unique(batch.column(4))
+        blank = values.filter(_is_blank(values))
+        if len(blank):
+            is_nameless = pc.is_in(batch.column(4), blank).to_numpy(zero_copy_only=False)
+            nameless = np.flatnonzero(is_nameless & ~_blank_rows(batch))
+            if len(nameless):
+                raise SchemaError(f"{path}: row {line + int(nameless[0])} names no security; fill that column")
+        found.update(set(values.to_pylist()) - set(blank.to_pylist()))
         line += batch.num_rows
-    return sorted(found - {""})
+    return sorted(found)
 
 
 def _place(name: str, numbers: list[int]) -> Callable[[int, int], str]:
@@ -84,16 +91,9 @@ def _place(name: str, numbers: list[int]) -> Callable[[int, int], str]:
 
 
 def _read_head(path: str) -> _Head:
-    try:
-        with _open(path) as file:
-            text, offset, line = _next_line(file, 0)
-            _, offset, line = _next_line(file, line) if text else ("", offset, line)
-    except FileNotFoundError as error:
-        raise DataNotFoundError(f"{path}: no such file") from error
-    except UnicodeDecodeError as error:
-        raise SchemaError(f"{path}: is not UTF-8 text; save it as 'CSV UTF-8'") from error
-    except OSError as error:
-        raise DataNotFoundError(f"{path}: cannot be read: {error.strerror}") from error
+    with _open(path) as file:
+        text, offset, line = _next_line(file, 0)
+        _, offset, line = _next_line(file, line) if text else ("", offset, line)
     if not text:
         raise SchemaError(f"{path}: is empty; a CSV of events has a header {EXPECTED_COLUMNS} and rows")
     header = next(csv.reader([text]))
@@ -108,9 +108,21 @@ def _read_head(path: str) -> _Head:
 
 @contextlib.contextmanager
 def _open(path: str) -> Iterator[BinaryIO]:
-    """Yield the text of a local or remote file as bytes, unpacked where its name ends in .gz."""
-    with open_file(path) as file:
-        yield gzip.GzipFile(fileobj=file) if path.lower().endswith(".gz") else file  # type: ignore[misc]
+    """Yield the text of a local or remote file as bytes, unpacked where its name ends in .gz.
+
+    Whatever goes wrong while it is read is raised as an error that names the file.
+    """
+    try:
+        with open_file(path) as file:
+            yield gzip.GzipFile(fileobj=file) if path.lower().endswith(".gz") else file  # type: ignore[misc]
+    except FileNotFoundError as error:
+        raise DataNotFoundError(f"{path}: no such file") from error
+    except UnicodeDecodeError as error:
+        raise SchemaError(f"{path}: is not UTF-8 text; save it as 'CSV UTF-8'") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path}: is cut off or damaged ({error}); make or copy it again") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _next_line(file: BinaryIO, line: int) -> tuple[str, int, int]:
@@ -118,9 +130,13 @@ def _next_line(file: BinaryIO, line: int) -> tuple[str, int, int]:
     while True:
         offset = file.tell()
         raw = file.readline(_HEADER_BYTES)
+        before, end, after = raw.partition(b"\r")
+        if after not in (b"", b"\n"):  # lines that end in nothing but a carriage return
+            raw = before + end
+            file.seek(offset + len(raw))
         line += 1
         text = raw.decode("utf-8-sig" if offset == 0 else "utf-8").strip()
-        if text or not raw:
+        if not raw or not _BLANK_LINE.fullmatch(text):
             return text, offset, line
 
 
@@ -137,28 +153,42 @@ def _raw_batches(path: str, head: _Head) -> Iterator[pa.RecordBatch]:
                 return
             file.seek(head.offset)
             yield from pa_csv.open_csv(
-                file,
+                pa.PythonFile(_Utf8(file), "r"),
                 read_options=pa_csv.ReadOptions(column_names=keys, block_size=_BLOCK_BYTES),
+                parse_options=pa_csv.ParseOptions(invalid_row_handler=_skip_blank_line),
                 convert_options=pa_csv.ConvertOptions(
-                    column_types=dict.fromkeys(needed, pa.string()), include_columns=needed
+                    column_types=dict.fromkeys(needed, pa.string()), include_columns=needed, check_utf8=False
                 ),
             )
     except pa.ArrowInvalid as error:
-        text = str(error).splitlines()[0]
-        if "UTF8" in text:
-            text = "it is not UTF-8 text; save it as 'CSV UTF-8'"
-        raise SchemaError(f"{path}: is not a readable CSV: {text}") from error
+        raise SchemaError(f"{path}: is not a readable CSV: {str(error).splitlines()[0]}") from error
 
 
-def _security_keys(batch: pa.RecordBatch) -> pa.Array:
-    return pc.utf8_upper(pc.utf8_trim_whitespace(batch.column(4)))
+class _Utf8:
+    """A file that raises UnicodeDecodeError at bytes that are not UTF-8, in columns that are not read too."""
+
+    closed = False  # Arrow asks
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self._decoder.decode(data, final=not data)
+        return data
 
 
-def _wanted_rows(batch: pa.RecordBatch, head: _Head, security: str | None) -> np.ndarray[Any, Any]:
-    """Return the positions of the rows that are events of `security`."""
+def _skip_blank_line(row: pa_csv.InvalidRow) -> str:
+    """Return what is to be done with a row that has not as many cells as the header."""
+    return "skip" if _BLANK_LINE.fullmatch(row.text) else "error"
+
+
+def _wanted_rows(batch: pa.RecordBatch, head: _Head, only: Sequence[str]) -> np.ndarray[Any, Any]:
+    """Return the positions of the rows that are events, of `only` where that is given."""
     wanted = ~_blank_rows(batch)
-    if head.columns.security is not None and security is not None:
-        same = pc.equal(_security_keys(batch), security.strip().upper())
+    if head.columns.security is not None and only:
+        same = pc.is_in(batch.column(4), pa.array(only, pa.string()))
         wanted &= same.to_numpy(zero_copy_only=False)
     return np.flatnonzero(wanted)
 
@@ -168,5 +198,9 @@ def _blank_rows(batch: pa.RecordBatch) -> np.ndarray[Any, Any]:
     blank = np.ones(batch.num_rows, bool)
     for column in batch.columns[:4]:
         if blank.any():
-            blank &= pc.equal(pc.utf8_trim_whitespace(column), "").to_numpy(zero_copy_only=False)
+            blank &= _is_blank(column).to_numpy(zero_copy_only=False)
     return blank
+
+
+def _is_blank(texts: pa.Array) -> pa.Array:
+    return pc.equal(pc.utf8_trim_whitespace(texts), "")

@@ -18,9 +18,14 @@ _MEANINGS: Final = {
 EXPECTED_COLUMNS: Final = "Dates, Type, Price, Size"
 
 
+def meaning_of(name: str) -> str | None:
+    """Return what a column called `name` holds: one of `EVENT_COLUMNS`, "security", or nothing of ours."""
+    return _MEANINGS.get(name.strip().lower())
+
+
 def names_a_security(name: str) -> bool:
     """Return whether a column (or the key of a partitioned dataset) called `name` tells which security a row is of."""
-    return _MEANINGS.get(name.strip().lower()) == "security"
+    return meaning_of(name) == "security"
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def find_columns(header: Iterable[object]) -> EventColumns | None:
     clash: str | None = None
     for position, cell in enumerate(header):
         name = cell.strip() if isinstance(cell, str) else ""
-        meaning = _MEANINGS.get(name.lower())
+        meaning = meaning_of(name)
         if meaning is None:
             continue
         if meaning in found and clash is None:

@@ -18,7 +18,7 @@ from dbatch.data.files import is_local, list_files, local_copy, local_path
 from dbatch.data.header import names_a_security
 from dbatch.data.names import ticker_of
 from dbatch.errors import DataError, DataNotFoundError, UsageError
-from dbatch.model import Security, Source
+from dbatch.model import Security, Source, SourceKind
 
 _PARQUET = (".parquet", ".pq")
 _CSV = (".csv", ".csv.gz")
@@ -81,14 +81,9 @@ def _parquet(files: Sequence[str], is_folder: bool, header_row: int | None) -> I
     if partitions:
         return [Security(ticker_of(name), name, Source("parquet", tuple(at))) for name, at in partitions.items()]
     if not is_folder or all(_PART.fullmatch(_stem(file)) for file in files):
-        held: dict[str, list[str]] = defaultdict(list)
-        for file in files:
-            for name in parquet_securities(file) or ():
-                held[name].append(file)
-        if held:
-            return [
-                Security(ticker_of(name), name, Source("parquet", tuple(at), only=name)) for name, at in held.items()
-            ]
+        named = _named_by_values("parquet", [(file, parquet_securities(file) or ()) for file in files])
+        if named:
+            return named
     found = []
     for file in files:
         stem = _stem(file)
@@ -101,20 +96,20 @@ def _parquet(files: Sequence[str], is_folder: bool, header_row: int | None) -> I
 def _csv(files: Sequence[str], is_folder: bool, header_row: int | None) -> Iterable[Security]:
     from dbatch.data.csv import csv_securities
 
-    held: dict[str, list[str]] = defaultdict(list)
+    held = []
     found = []
     for file in files:
         try:
-            names = csv_securities(file)
+            values = csv_securities(file)
         except DataError:
             if not is_folder:
                 raise
-            names = None  # a broken file among others is a failure of its own, told when it is read
-        for name in names or ():
-            held[name].append(file)
-        if names is None:
+            values = None  # a broken file among others is a failure of its own, told when it is read
+        if values:
+            held.append((file, values))
+        else:
             found.append(Security(ticker_of(_stem(file)), _stem(file), Source("csv", (file,))))
-    return found + [Security(name, name, Source("csv", tuple(at), only=name)) for name, at in held.items()]
+    return found + _named_by_values("csv", held)
 
 
 def _excel(files: Sequence[str], is_folder: bool, header_row: int | None) -> Iterable[Security]:
@@ -135,6 +130,21 @@ def _excel(files: Sequence[str], is_folder: bool, header_row: int | None) -> Ite
             for group in groups
         ]
     return found
+
+
+def _named_by_values(kind: SourceKind, held: Iterable[tuple[str, Iterable[str]]]) -> list[Security]:
+    """Return the securities that the values of a column name, from each file and those values of its."""
+    spelled: dict[str, set[str]] = defaultdict(set)
+    paths: dict[str, list[str]] = defaultdict(list)
+    for file, values in held:
+        for name in sorted({ticker_of(value) for value in values}):
+            paths[name].append(file)
+        for value in values:
+            spelled[ticker_of(value)].add(value)
+    return [
+        Security(name, min(spelled[name]), Source(kind, tuple(at), only=tuple(sorted(spelled[name]))))
+        for name, at in paths.items()
+    ]
 
 
 def _partitions(files: Sequence[str]) -> dict[str, list[str]]:

@@ -22,7 +22,7 @@ def ticker_of(label: str) -> str:
     >>> ticker_of("ADIB UH Equity"), ticker_of("vod LN Equity"), ticker_of("NA")
     ('ADIB', 'VOD', 'NA')
     """
-    name = label.replace(" UH Equity", "").replace(" DH Equity", "")
+    name = label.rstrip().replace(" UH Equity", "").replace(" DH Equity", "")
     return (_BLOOMBERG_SUFFIX.sub("", name).strip() or label.strip()).upper()
 
 

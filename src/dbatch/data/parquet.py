@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,15 +13,16 @@ import pyarrow.parquet as pq
 
 from dbatch.data.blocks import EventBlock, block_of
 from dbatch.data.files import is_local, open_file
-from dbatch.data.header import EXPECTED_COLUMNS, find_columns, names_a_security
+from dbatch.data.header import EXPECTED_COLUMNS, find_columns, meaning_of, names_a_security
+from dbatch.data.names import ticker_of
 from dbatch.errors import DataError, SchemaError
 from dbatch.schema import EVENT_COLUMNS
 
 
-def read_parquet(path: str, rows: int, only: str | None = None) -> Iterator[EventBlock]:
+def read_parquet(path: str, rows: int, only: Sequence[str] = ()) -> Iterator[EventBlock]:
     """Yield the events of one file in file order, at most `rows` a block.
 
-    `only` keeps the rows with that value in the file's security column; without it the column must hold one
+    `only` keeps the rows with these values in the file's security column; without it the column must hold one
     security, lest several be replayed as one. Row group by row group, so that a file
     larger than memory streams. Raises DataError, naming the file, when it is not readable Parquet or its pages
     fail their checksums, SchemaError for columns that are not events'.
@@ -30,16 +31,19 @@ def read_parquet(path: str, rows: int, only: str | None = None) -> Iterator[Even
         yield block_of(pa.RecordBatch.from_arrays(columns, list(EVENT_COLUMNS)), path)
 
 
-def parquet_columns(path: str, rows: int, only: str | None = None) -> Iterator[list[pa.Array]]:
+def parquet_columns(path: str, rows: int, only: Sequence[str] = ()) -> Iterator[list[pa.Array]]:
     """Yield the four columns of events as they stand in the file, in the order of `EVENT_COLUMNS`."""
     with _opened(path) as file:
         names = file.schema_arrow.names
-        found = find_columns(names)
+        try:
+            found = find_columns(names)
+        except SchemaError as error:
+            raise SchemaError(f"{path}: {error}") from error
         if found is None:
             listed = ", ".join(map(repr, names)) or "none"
             raise SchemaError(f"{path}: has columns {listed}; events need {EXPECTED_COLUMNS}")
         wanted = [names[position] for position in found.positions]
-        security = _security_column(file)
+        security = _security_column(file, path)
         read = wanted if security is None else [*wanted, security]
         seen: set[str] = set()
         groups = _row_groups(file, security, only)
@@ -57,14 +61,17 @@ def parquet_facts(path: str, key: str) -> dict[str, Any] | None:
 
 
 def parquet_securities(path: str) -> list[str] | None:
-    """Return the distinct values of the file's security column, sorted, or None when it has no such column."""
+    """Return the distinct values of the file's security column as text, sorted; None when it has no such column.
+
+    Values of nothing but spaces name no security, like null. Raises DataError as `read_parquet` does.
+    """
     with _opened(path) as file:
-        column = _security_column(file)
+        column = _security_column(file, path)
         if column is None:
             return None
         found: set[str] = set()
         for batch in file.iter_batches(columns=[column]):
-            found.update(str(value) for value in pc.unique(batch.column(column)).to_pylist() if value is not None)
+            found.update(_named(batch.column(column)))
         return sorted(found)
 
 
@@ -74,46 +81,66 @@ def _opened(path: str) -> Iterator[pq.ParquetFile]:
     try:
         with open_file(path) as source:
             probe = pq.ParquetFile(source, **options)
-            text = [name for name in probe.schema_arrow.names if _is_text(probe.schema_arrow.field(name).type)]
+            text = [field.name for field in probe.schema_arrow if _is_kept_encoded(field)]
             target = path if is_local(path) else source
             with pq.ParquetFile(target, read_dictionary=text, metadata=probe.metadata, **options) as file:
                 yield file
     except FileNotFoundError as error:
         raise DataError(f"{path}: the file is gone") from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path}: not readable as Parquet ({first}); convert or copy it again") from error
+
+
+def _is_kept_encoded(field: pa.Field) -> bool:
+    return _is_text(field.type) and meaning_of(field.name) in ("type", "security")
 
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _security_column(file: pq.ParquetFile) -> str | None:
-    return next((name for name in file.schema_arrow.names if names_a_security(name)), None)
+def _security_column(file: pq.ParquetFile, path: str) -> str | None:
+    field = next((field for field in file.schema_arrow if names_a_security(field.name)), None)
+    if field is None:
+        return None
+    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    if not (_is_text(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)):
+        raise SchemaError(f"{path}: column {field.name!r} is {field.type}, must be text or integers to name securities")
+    return str(field.name)
 
 
-def _rows_of(only: str | None, batch: pa.RecordBatch, column: str, seen: set[str], path: str) -> pa.RecordBatch:
+def _named(values: pa.Array) -> set[str]:
+    """Return the distinct values that name a security, as text."""
+    texts = (str(value) for value in pc.unique(values).to_pylist() if value is not None)
+    return {text for text in texts if text.strip()}
+
+
+def _rows_of(only: Sequence[str], batch: pa.RecordBatch, column: str, seen: set[str], path: str) -> pa.RecordBatch:
     """Return the rows of `only`, or all of them as long as `seen`, the securities so far, is a single one."""
     held = batch.column(column)
-    if only is not None:
-        return batch.filter(pc.equal(held.cast(pa.string()), only))
-    seen.update(str(value) for value in pc.unique(held).drop_null().to_pylist())
+    if only:
+        encoded = held if pa.types.is_dictionary(held.type) else held.dictionary_encode()
+        is_wanted = pc.is_in(encoded.dictionary.cast(pa.string()), pa.array(only, pa.string()))
+        return batch.filter(is_wanted.take(encoded.indices))
+    seen.update(map(ticker_of, _named(held)))
     if len(seen) > 1:
         listed = ", ".join(sorted(seen)[:3])
         raise SchemaError(f"{path}: holds several securities ({listed}); give the file itself as --data")
     return batch
 
 
-def _row_groups(file: pq.ParquetFile, column: str | None, only: str | None) -> list[int]:
-    """Return the row groups that may hold `only`, by their statistics."""
-    groups = list(range(file.num_row_groups))
-    if column is None or only is None:
-        return groups
-    position = file.schema_arrow.names.index(column)
-    kept = []
-    for group in groups:
-        statistics = file.metadata.row_group(group).column(position).statistics
-        if statistics is None or not statistics.has_min_max or statistics.min <= only <= statistics.max:
-            kept.append(group)
-    return kept
+def _row_groups(file: pq.ParquetFile, column: str | None, only: Sequence[str]) -> list[int]:
+    """Return the row groups that may hold a value of `only`, by their statistics where these are of text."""
+    groups = range(file.num_row_groups)
+    if column is None or not only:
+        return list(groups)
+    leaves = (file.metadata.schema.column(number).path for number in range(file.metadata.num_columns))
+    position = list(leaves).index(column)  # nested columns beside it have several leaves each
+    return [group for group in groups if _may_hold(only, file.metadata.row_group(group).column(position).statistics)]
+
+
+def _may_hold(only: Sequence[str], statistics: Any) -> bool:
+    if statistics is None or not statistics.has_min_max or not isinstance(statistics.min, str):
+        return True
+    return any(statistics.min <= value <= statistics.max for value in only)

@@ -36,7 +36,7 @@ def read_events(
         from dbatch.data.csv import csv_batches
 
         for path in source.paths:
-            batches = csv_batches(path, security=source.only, faults=faults)
+            batches = csv_batches(path, only=source.only, faults=faults)
             yield from cut((block_of(batch, path) for batch in batches), rows)
     else:
         from dbatch.data.parquet import read_parquet

@@ -96,7 +96,8 @@ def _spelling(security: str, names: Sequence[str], run_dir: Path) -> str:
 
 
 def _source(facts: Mapping[str, Any]) -> Source:
-    return Source(**{**facts, "paths": tuple(facts["paths"]), "sheets": tuple(facts["sheets"])})
+    lists = {name: tuple(facts[name] or ()) for name in ("paths", "sheets", "only")}
+    return Source(**{**facts, **lists})
 
 
 def _receipt(run_dir: Path, key: str, security: str) -> Receipt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,9 @@ from dbatch.errors import WorkbookError
 
 Cells = tuple[object, object, object, object]
 
-_FIRST_DAY: Final = dt.datetime(1900, 1, 2)  # an Excel time of day without a date falls before
+_FIRST_DAY: Final = dt.datetime(1904, 1, 3)  # an Excel time of day without a date falls before, in either calendar
+_END: Final = dt.datetime(2262, 1, 1)
+_ONE_DAY: Final = dt.timedelta(days=1)
 _STRICT: Final = {"dtype_coercion": "strict", "schema_sample_rows": None}
 
 
@@ -46,7 +49,8 @@ def _are_regular(columns: Sequence[pa.Array]) -> bool:
         not any(column.null_count for column in columns)
         and bool(pa.types.is_timestamp(timestamps.type) and pa.types.is_string(types.type))
         and all(pa.types.is_floating(column.type) or pa.types.is_integer(column.type) for column in numbers)
-        and bool(pc.min(timestamps).cast(pa.timestamp("ms")).as_py() >= _FIRST_DAY)
+        and pc.greater_equal(pc.min(timestamps), pa.scalar(_FIRST_DAY, timestamps.type)).as_py()
+        and pc.less(pc.max(timestamps), pa.scalar(_END, timestamps.type)).as_py()
     )
 
 
@@ -71,16 +75,18 @@ def iter_openpyxl(path: str, layout: SheetLayout) -> Iterator[tuple[int, Cells]]
     import openpyxl
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # about default styles, never about a cell
+        # about default styles, and dates after 9999, which come as #VALUE!
+        warnings.simplefilter("ignore", UserWarning)
         workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    try:
-        sheet = workbook[layout.sheet.name]
-        sheet.reset_dimensions()
-        first = layout.header_row + 1
-        for number, row in enumerate(sheet.iter_rows(min_row=first, values_only=True), start=first):
-            yield number, _pick(row, layout.columns)
-    finally:
-        workbook.close()
+        with contextlib.closing(workbook):
+            sheet = workbook[layout.sheet.name]
+            sheet.reset_dimensions()
+            first = layout.header_row + 1
+            for number, row in enumerate(sheet.iter_rows(min_row=first, values_only=True), start=first):
+                date, kind, price, volume = _pick(row, layout.columns)
+                if isinstance(date, dt.datetime) and date < workbook.epoch + _ONE_DAY:
+                    date = date.time()  # of a number below 0, which is no date
+                yield number, (date, kind, price, volume)
 
 
 def _pick(row: Sequence[object], columns: Sequence[int]) -> Cells:

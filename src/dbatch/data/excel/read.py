@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fastexcel
+import numpy as np
 import pyarrow as pa
 
 from dbatch.data.coerce import coerce_cells, coerce_columns
 from dbatch.data.events import ROW_GROUP_ROWS
 from dbatch.data.excel.archive import check_part, check_spread, open_archive
+from dbatch.data.excel.daynumbers import DayNumbers
 from dbatch.data.excel.engines import Cells, iter_calamine, iter_openpyxl, read_columns
 from dbatch.data.excel.formulas import SpecialCells, special_cells
 from dbatch.data.excel.head import Sheet, list_sheets
@@ -52,10 +54,11 @@ class SheetReader:
         check_spread(self._path, archive, sheet.part, sheet.name)
 
     def _sheet(self, archive: zipfile.ZipFile, layout: SheetLayout) -> Iterator[pa.RecordBatch]:
+        days = DayNumbers(archive, layout.sheet.part, layout.letters[0], layout.header_row + 1)
         if not self._low_memory:
             columns = read_columns(self._open(), layout)
             if columns is not None:
-                yield from self._from_columns(columns, layout)
+                yield from self._from_columns(columns, layout, days)
                 return
         special = special_cells(archive, layout.sheet.part, frozenset(layout.letters), layout.header_row + 1)
         if special.uncalculated is not None:
@@ -64,7 +67,7 @@ class SheetReader:
                 f"{self._path}: {shown(layout.sheet.name)}!{letters}{row} is a formula without a value; "
                 "open the workbook in Excel, let it calculate, and save it"
             )
-        yield from self._from_rows(layout, special)
+        yield from self._from_rows(layout, special, days)
 
     def _open(self) -> fastexcel.ExcelReader:
         try:
@@ -73,12 +76,14 @@ class SheetReader:
             text = str(error).splitlines()[0]
             raise WorkbookError(f"{self._path}: is damaged ({text}); save it again in Excel") from error
 
-    def _from_columns(self, columns: list[pa.Array], layout: SheetLayout) -> Iterator[pa.RecordBatch]:
+    def _from_columns(self, columns: list[pa.Array], layout: SheetLayout, days: DayNumbers) -> Iterator[pa.RecordBatch]:
+        dates = days.nearest(columns[0], np.arange(len(columns[0])) + layout.header_row + 1)
+        columns = [dates, *columns[1:]]
         for start in range(0, len(columns[0]), ROW_GROUP_ROWS):
             place = _place(layout, range(layout.header_row + 1 + start, 1 << 31).__getitem__)
             yield coerce_columns([column.slice(start, ROW_GROUP_ROWS) for column in columns], place, self.faults)
 
-    def _from_rows(self, layout: SheetLayout, special: SpecialCells) -> Iterator[pa.RecordBatch]:
+    def _from_rows(self, layout: SheetLayout, special: SpecialCells, days: DayNumbers) -> Iterator[pa.RecordBatch]:
         rows = (iter_openpyxl if self._low_memory else iter_calamine)(str(self._path), layout)
         block: list[Cells] = []
         numbers: list[int] = []
@@ -94,10 +99,16 @@ class SheetReader:
             block.append(cells)
             numbers.append(number)
             if len(block) == ROW_GROUP_ROWS:
-                yield coerce_cells(block, _place(layout, numbers.__getitem__), self.faults)
+                yield coerce_cells(_dated(block, numbers, days), _place(layout, numbers.__getitem__), self.faults)
                 block, numbers = [], []
         if block:
-            yield coerce_cells(block, _place(layout, numbers.__getitem__), self.faults)
+            yield coerce_cells(_dated(block, numbers, days), _place(layout, numbers.__getitem__), self.faults)
+
+
+def _dated(block: list[Cells], numbers: list[int], days: DayNumbers) -> list[Cells]:
+    """Return `block` with its dates to the nearest millisecond; `numbers` are its rows."""
+    dates = days.nearest_cells([cells[0] for cells in block], numbers)
+    return [(date, *cells[1:]) for date, cells in zip(dates, block, strict=True)]
 
 
 def _place(layout: SheetLayout, number_of: Callable[[int], int]) -> Callable[[int, int], str]:
