@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,21 @@ from dbatch.errors import ConfigError
 MAX_BYTES = 10 * 1024 * 1024
 
 
+@dataclass(frozen=True)
+class Document:
+    """What a file says, and its text."""
+
+    mapping: dict[str, Any]
+    text: str = field(repr=False)
+
+
 def load_mapping(path: str | Path) -> dict[str, Any]:
-    """Return the mapping in a `.json`, `.yaml` or `.yml` file.
+    """Return the mapping in a `.json`, `.yaml` or `.yml` file; as `load_document`."""
+    return load_document(path).mapping
+
+
+def load_document(path: str | Path) -> Document:
+    """Return the mapping in a `.json`, `.yaml` or `.yml` file, and the file's text.
 
     YAML is read as JSON's types: keys are text, dates are text, only `true` and `false` are booleans.
     Duplicate keys, aliases, tags, NaN and more than 10 MB are refused. Raises ConfigError with the place.
@@ -39,7 +53,7 @@ def load_mapping(path: str | Path) -> dict[str, Any]:
         raise ConfigError(str(path), [" ".join(str(error).split())]) from error
     if not isinstance(value, dict):
         raise ConfigError(f"{path}:1:1", [f"must be a mapping, is {type(value).__name__}"])
-    return value
+    return Document(value, text)
 
 
 def _parser(file: Path) -> Any:

@@ -35,6 +35,20 @@ def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
     return overrides
 
 
+def parse_values(text: str) -> list[Any]:
+    """Return values separated by commas, each a JSON value when it is one, else text; raise ValueError for none.
+
+    >>> parse_values("10,null,ADX"), parse_values("[1,2],[3]")
+    ([10, None, 'ADX'], [[1, 2], [3]])
+    """
+    values = _value(f"[{text}]")
+    if not isinstance(values, list):
+        values = [_value(part.strip()) for part in text.split(",")]
+    if not values or "" in values:
+        raise ValueError("must have a value before and after each comma")
+    return values
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_not_json)

@@ -30,7 +30,7 @@ def parse_duration(value: object) -> float:
     if isinstance(value, str) and _DURATION.fullmatch(value.strip()):
         seconds = math.fsum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(value))
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = value if isinstance(value, float) or value < MAX_NUMBER else math.inf
+        seconds = float(value) if value < MAX_NUMBER else math.inf
     if not (0.0 < seconds < math.inf):
         raise ValueError("must be a duration above zero such as 60s, 5m or 1h30m, or a number of seconds")
     return seconds

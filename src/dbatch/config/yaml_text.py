@@ -63,5 +63,10 @@ def parse_yaml(text: str) -> Any:
         raise Misplaced(1, 1, f"is not YAML: {' '.join(str(error).split())}") from error
 
 
+def compose_yaml(text: str) -> Any:
+    """Return the tree of nodes, each with its mark, of a text that was parsed before; raises what the loader raises."""
+    return yaml.compose(text, Loader=_Loader)
+
+
 def _misplaced(mark: Any, problem: str) -> Misplaced:
     return Misplaced(mark.line + 1, mark.column + 1, problem) if mark is not None else Misplaced(1, 1, problem)

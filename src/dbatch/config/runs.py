@@ -1,0 +1,207 @@
+"""The runs of a batch: a sequence that makes each run when it is asked for, and keeps none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePath
+from typing import Any, overload
+
+from dbatch.config.grid import Axis, Grid
+from dbatch.config.random_draws import RandomSearch
+from dbatch.config.settings import PATHS, Setting
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run of a batch.
+
+    `arguments` say what is run over what (strategy, data, dates, ...), their paths absolute; `parameters` go to the
+    strategy, one named `SECURITY.NAME` for that security only. Runs of higher `priority` start earlier; `timeout`
+    is in seconds. `origin` says where the run is from: "grid", "random" or "runs[2]". `params_hash` is equal for
+    equal arguments, parameters and seed of the batch; paths count as seen from the batch file's folder.
+    """
+
+    index: int
+    id: str
+    arguments: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    tags: tuple[str, ...]
+    priority: int
+    timeout: float | None
+    origin: str
+    params_hash: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A run before it has its number in the batch and its hash."""
+
+    id: str
+    setting: Setting
+    origin: str
+    tags: tuple[str, ...] = ()
+    priority: int = 0
+    timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Combinations:
+    """The runs of a grid: all of them, or those that `chosen` names in rising order.
+
+    With a `search`, the grid's axis of draws stands for what they set.
+    """
+
+    grid: Grid
+    base: Setting
+    tags: tuple[str, ...]
+    timeout: float | None = None
+    chosen: Sequence[int] | None = None
+    search: RandomSearch | None = None
+
+    @property
+    def size(self) -> int:
+        """Return how many runs there are; may exceed what `len` can return."""
+        return self.grid.size if self.chosen is None else len(self.chosen)
+
+    @property
+    def origin(self) -> str:
+        """Return the field of a batch file that makes these runs."""
+        return "grid" if self.search is None else "random"
+
+    def draft(self, i: int) -> Draft:
+        digits = self.grid.digits(i if self.chosen is None else self.chosen[i])
+        arguments = dict(self.base.arguments)
+        parameters = dict(self.base.parameters)
+        for axis, digit in zip(self.grid.axes, digits, strict=True):
+            if isinstance(axis, Axis):
+                (arguments if axis.is_argument else parameters)[axis.key] = axis.values[digit]
+            elif self.search is not None:
+                drawn = self.search.setting(digit)
+                arguments.update(drawn.arguments)
+                parameters.update(drawn.parameters)
+        own = Setting(arguments, parameters)
+        return Draft(self.grid.run_id(digits), own, self.origin, self.tags, timeout=self.timeout)
+
+    def holds(self, run_id: str) -> bool:
+        """Return whether one of these runs is called `run_id`, in any case."""
+        i = self.grid.find(run_id)
+        if i is None:
+            return self.grid.may_hold(run_id)
+        if self.chosen is None:
+            return True
+        place = bisect_left(self.chosen, i)
+        return place < len(self.chosen) and self.chosen[place] == i
+
+
+@dataclass(frozen=True)
+class Written:
+    """The runs that a batch file writes out."""
+
+    drafts: tuple[Draft, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.drafts)
+
+    def draft(self, i: int) -> Draft:
+        return self.drafts[i]
+
+
+class Runs(Sequence[RunSpec]):
+    """All runs of a batch in their order: written ones, those of the grid, random ones.
+
+    A run is made anew whenever it is asked for; equal numbers give equal runs.
+    """
+
+    def __init__(self, parts: Sequence[Written | Combinations], seed: int | None, folder: str) -> None:
+        self._parts = tuple(parts)
+        self._seed = seed
+        self._folder = folder
+
+    def __len__(self) -> int:
+        return sum(part.size for part in self._parts)
+
+    @overload
+    def __getitem__(self, index: int) -> RunSpec: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[RunSpec]: ...
+    def __getitem__(self, index: int | slice) -> RunSpec | list[RunSpec]:
+        if isinstance(index, slice):
+            return [self._run(i) for i in range(*index.indices(len(self)))]
+        place = index + len(self) if index < 0 else index
+        if not 0 <= place < len(self):
+            raise IndexError(f"run {index} of {len(self)}")
+        return self._run(place)
+
+    def __iter__(self) -> Iterator[RunSpec]:
+        return (self._run(i) for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} runs>"
+
+    def _run(self, index: int) -> RunSpec:
+        i = index
+        for part in self._parts:
+            if i < part.size:
+                return self._finished(index, part.draft(i))
+            i -= part.size
+        raise IndexError(index)
+
+    def _finished(self, index: int, draft: Draft) -> RunSpec:
+        arguments = {key: _own(value) for key, value in draft.setting.arguments.items() if value is not None}
+        parameters = {key: _own(value) for key, value in draft.setting.parameters.items()}
+        return RunSpec(
+            index=index,
+            id=draft.id,
+            arguments=arguments,
+            parameters=parameters,
+            tags=draft.tags,
+            priority=draft.priority,
+            timeout=draft.timeout,
+            origin=draft.origin,
+            params_hash=params_hash(arguments, parameters, self._seed, self._folder),
+        )
+
+
+def params_hash(
+    arguments: Mapping[str, Any], parameters: Mapping[str, Any], seed: int | None = None, folder: str = ""
+) -> str:
+    """Return 16 hex digits of a hash of all that a run was asked for; local paths count as seen from `folder`."""
+    seen = {key: _seen_from(folder, value) if key in PATHS else value for key, value in arguments.items()}
+    return hash16({"arguments": seen, "parameters": parameters, "seed": seed})
+
+
+def hash16(value: Any) -> str:
+    """Return the first 16 hex digits of the SHA-256 of `value` as canonical JSON: sorted keys, no spaces, ASCII."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:16]
+
+
+def _seen_from(folder: str, paths: Any) -> Any:
+    return _relative(folder, paths) if isinstance(paths, str) else [_relative(folder, path) for path in paths]
+
+
+@lru_cache(maxsize=1024)
+def _relative(folder: str, path: str) -> str:
+    if not folder or "://" in path:
+        return path
+    try:
+        return PurePath(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive of Windows
+        return PurePath(path).as_posix()
+
+
+def _own(value: Any) -> Any:
+    """Return a copy of lists and mappings, so that no run can change another's."""
+    match value:
+        case list():
+            return [_own(item) for item in value]
+        case dict():
+            return {key: _own(item) for key, item in value.items()}
+    return value
