@@ -17,7 +17,7 @@ from dbatch.equivalence.causes import Cause, Trials, find_cause
 from dbatch.equivalence.columns import Tolerance
 from dbatch.equivalence.compare import Comparison, compare_results
 from dbatch.equivalence.events import events_around
-from dbatch.equivalence.results import ResultSet, read_results
+from dbatch.equivalence.results import ResultSet, paired, read_results
 from dbatch.equivalence.variations import DIMENSIONS, Variation, described, usual_chunk, variations
 from dbatch.errors import UsageError
 from dbatch.plugins.discovery import resolve, search_paths
@@ -172,38 +172,32 @@ class _Verification:
         return checked
 
     def _cause(self, reference: ResultSet, last: Checked) -> Cause | None:
-        differing = [
-            security.security
-            for security in (last.comparison.securities if last.comparison is not None else ())
-            if _counts(reference, last, security.security)
-        ]
-        if last.holds or not differing:
+        telling = [] if last.holds or last.comparison is None else _telling(last.comparison)
+        if not telling or last.comparison is None:
             return None
-        self._tell(f"looking for the cause with {differing[0]}")
+        self._tell(f"looking for the cause with {telling[0]}")
         if self._request.against is None:
-            return self._cause_in(self._trials, reference, differing[0], last)
-        assert last.comparison is not None
+            return self._cause_in(self._trials, reference, telling[0], last)
         sides = (
             ("the other strategy: ", self._other, last.comparison.right),
             ("the first strategy: ", self._trials, reference),
         )
         for side, trials, seen in sides:
-            if not self._gives_again(trials, seen):
-                cause = self._cause_in(trials, None, differing[0], last)
+            security = self._not_given_again(trials, seen)
+            if security is not None:
+                cause = self._cause_in(trials, None, security, last)
                 return dataclasses.replace(cause, text=side + cause.text)
         return Cause(
             "other_strategy", "the two strategies differ; each by itself gives the same serially and in parallel"
         )
 
-    def _gives_again(self, trials: Trials, seen: ResultSet) -> bool:
-        """Return whether a serial run of one side gives what was `seen` of it."""
+    def _not_given_again(self, trials: Trials, seen: ResultSet) -> str | None:
+        """Return a security of which a serial run of one side does not give what was `seen`; None where it does."""
         again = trials.reference()
-        return again.fault is None and not any(
-            found.verdict in ("differs", "absent")
-            for found in compare_results(
-                read_results(again.output_dir), seen, tolerance=self._request.tolerance
-            ).securities
-        )
+        if again.fault is not None:
+            return self._securities[0]
+        found = compare_results(read_results(again.output_dir), seen, tolerance=self._request.tolerance)
+        return next(iter(_telling(found)), None)
 
     def _cause_in(self, trials: Trials, reference: ResultSet | None, security: str, last: Checked) -> Cause:
         return find_cause(trials, reference, security, self._securities, last.variation, self._request.tolerance)
@@ -240,15 +234,16 @@ class _Verification:
         return ()
 
 
-def _counts(reference: ResultSet, checked: Checked, security: str) -> bool:
-    """Return whether `security` can tell the cause: it differs, or failed on one side only."""
-    assert checked.comparison is not None
-    found = next(item for item in checked.comparison.securities if item.security == security)
-    if found.verdict == "failed":
-        mine = reference.securities.get(security)
-        theirs = checked.comparison.right.securities.get(security)
-        return mine is not None and theirs is not None and (mine.status == "success") != (theirs.status == "success")
-    return found.verdict == "differs"
+def _telling(comparison: Comparison) -> list[str]:
+    """Return the securities that can tell the cause: they differ, or failed on one side only."""
+    return [
+        found.security
+        for found, (_, mine, theirs) in zip(
+            comparison.securities, paired(comparison.left, comparison.right), strict=True
+        )
+        if found.verdict == "differs"
+        or (mine is not None and theirs is not None and (mine.status == "success") != (theirs.status == "success"))
+    ]
 
 
 def _seconds(outcome: TrialOutcome) -> float:
