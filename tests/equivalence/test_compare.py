@@ -6,6 +6,7 @@ import dataclasses
 import math
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -412,3 +413,10 @@ def test_a_larger_tolerance_finds_no_new_difference(
         assert differing(*pair, Tolerance(rtol + more, atol + more)) is None
     if differing(*pair) is None:
         assert differing(*pair, Tolerance(rtol, atol)) is None
+
+
+def test_an_event_lost_in_reading_is_seen_though_no_fill_changes() -> None:
+    left, right = (results(replace(result(), events=count)) for count in (100, 99))
+
+    assert compare_results(left, right).holds
+    assert compare_results(left, right, same_events=True).securities[0].reason == "events read: 100 against 99"

@@ -273,7 +273,7 @@ def test_the_value_of_a_security_column_is_its_text(parquet: Write) -> None:
         {"Ticker": ["A", "B", "A", "A"]},
         {"Ticker": [1.0] * 4},
     ],
-    ids=str,
+    ids=lambda changed: "-".join(changed),
 )
 def test_other_types_and_columns_are_refused_with_the_file(parquet: Write, changed: dict[str, Any]) -> None:
     security = named(parquet(**changed), "parquet")

@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dbatch.data.blocks import NOT_A_TIME
 from dbatch.errors import HandlerError
@@ -63,6 +65,20 @@ class Fills:
     def days(self) -> int:
         """Return on how many dates there is a fill."""
         return len(np.unique(self.timestamps // 86_400_000_000_000))
+
+
+def fills_of_table(table: pa.Table) -> Fills:
+    """Return fills from columns of `schema.FILL_DTYPES`, as a part holds them."""
+    quantities = table.column("fill_qty").to_numpy()
+    buys = np.asarray(pc.equal(table.column("side"), "buy"))
+    return Fills(
+        timestamps=table.column("timestamp").cast(pa.int64()).to_numpy(),
+        prices=table.column("fill_price").to_numpy(),
+        quantities=np.where(buys, quantities, -quantities),
+        realized=table.column("realized_pnl").to_numpy(),
+        positions=table.column("position").to_numpy(),
+        pnl=table.column("pnl").to_numpy(),
+    )
 
 
 def join_fills(pieces: Sequence[tuple[np.ndarray, ...]]) -> Fills:

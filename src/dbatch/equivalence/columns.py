@@ -5,12 +5,20 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbatch.engine.fills import fills_of_table
 from dbatch.errors import UsageError
+from dbatch.schema import FILL_DTYPES
+
+_FILL_KINDS: Final = {
+    name: {"datetime64[ns]": "timestamp[ns]", "str": "string", "float64": "double"}.get(dtype, dtype)
+    for name, dtype in FILL_DTYPES.items()
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,12 @@ def unequal_rows(left: pa.ChunkedArray, right: pa.ChunkedArray, tolerance: Toler
 
 
 def digest_of(table: pa.Table) -> str:
-    """Return a hash of every value of every column, bit for bit, with names and kinds."""
+    """Return a hash of every value of every column, bit for bit, with names and kinds.
+
+    Of fills as the engine knows them it is the digest that a run's summary shows.
+    """
+    if _are_fills(table):
+        return fills_of_table(table).digest()
     digest = hashlib.sha256()
     for name in table.column_names:
         column = table.column(name)
@@ -82,6 +95,16 @@ def digest_of(table: pa.Table) -> str:
             plain = column.cast(pa.int64()) if kind.startswith("timestamp") else column
             digest.update(_numbers(plain).tobytes())
     return digest.hexdigest()
+
+
+def _are_fills(table: pa.Table) -> bool:
+    kinds = {name: kind_of(table.column(name)) for name in table.column_names}
+    return (
+        kinds == _FILL_KINDS
+        and not any(column.null_count for column in table.columns)
+        and bool(pc.all(pc.is_in(table.column("side"), pa.array(["buy", "sell"]))).as_py() is not False)
+        and bool(pc.all(pc.greater(table.column("fill_qty"), 0)).as_py() is not False)
+    )
 
 
 def _floats_differ(left: np.ndarray, right: np.ndarray, tolerance: Tolerance) -> np.ndarray:

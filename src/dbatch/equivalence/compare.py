@@ -106,22 +106,35 @@ class Comparison:
         return ""
 
 
+@dataclass(frozen=True)
+class _Rules:
+    """How two results are compared: `lenient` looks at columns of both sides only, `events` at how many were read."""
+
+    columns: Columns
+    tolerance: Tolerance
+    lenient: bool
+    events: bool
+
+
 def compare_results(
-    left: ResultSet, right: ResultSet, *, on: Sequence[str] = (), tolerance: Tolerance | None = None
+    left: ResultSet,
+    right: ResultSet,
+    *,
+    on: Sequence[str] = (),
+    tolerance: Tolerance | None = None,
+    same_events: bool = False,
 ) -> Comparison:
     """Return how `left` and `right` compare, a verdict for each security of either, in the left's order.
 
     `on` limits the comparison to tables ("fills", "summary", "metrics") or columns. Failed on both sides is
     "failed", never equal. Of a folder that is not ours only the summary columns that both sides have are compared.
-    Raises UsageError for a name in `on` that is no column.
+    `same_events` also requires that both sides have read as many events: an event lost may change no fill. Raises
+    UsageError for a name in `on` that is no column.
     """
-    columns = _columns(on)
-    tolerance = tolerance or Tolerance()
     lenient = "classic" in (left.kind, right.kind)
-    compared = tuple(
-        _security(name, mine, theirs, columns, tolerance, lenient) for name, mine, theirs in paired(left, right)
-    )
-    return Comparison(left, right, compared, columns, tolerance)
+    rules = _Rules(_columns(on), tolerance or Tolerance(), lenient, same_events)
+    compared = tuple(_security(name, mine, theirs, rules) for name, mine, theirs in paired(left, right))
+    return Comparison(left, right, compared, rules.columns, rules.tolerance)
 
 
 def _columns(on: Sequence[str]) -> Columns:
@@ -144,9 +157,7 @@ def _security(
     name: str,
     left: SecurityResult | None,
     right: SecurityResult | None,
-    columns: Columns,
-    tolerance: Tolerance,
-    lenient: bool,
+    rules: _Rules,
 ) -> SecurityComparison:
     if left is None or right is None:
         return SecurityComparison(name, "absent", f"absent on the {'left' if left is None else 'right'}")
@@ -165,7 +176,9 @@ def _security(
         ]
         if damage:
             return SecurityComparison(name, "differs", "; ".join(damage))
-        return _results(name, left, right, columns, tolerance, lenient)
+        if rules.events and left.events != right.events:
+            return SecurityComparison(name, "differs", f"events read: {left.events} against {right.events}")
+        return _results(name, left, right, rules)
     except DataError as error:
         return SecurityComparison(name, "differs", str(error))
 
@@ -174,11 +187,10 @@ def _results(
     name: str,
     left: SecurityResult,
     right: SecurityResult,
-    columns: Columns,
-    tolerance: Tolerance,
-    lenient: bool,
+    rules: _Rules,
 ) -> SecurityComparison:
-    asked = [column for column in columns.summary if not lenient or (column in left.values and column in right.values)]
+    columns, tolerance = rules.columns, rules.tolerance
+    asked = [name for name in columns.summary if not rules.lenient or (name in left.values and name in right.values)]
     if not columns.fills and not asked:
         return SecurityComparison(name, "absent", "absent on one side at least: every column that was asked for")
     rows = differing = 0

@@ -165,7 +165,9 @@ class _Verification:
         if outcome.fault is not None:
             self._tell(f"{variation.name}: {outcome.fault}")
             return Checked(variation, None, outcome.fault, 0.0)
-        comparison = compare_results(reference, read_results(outcome.output_dir), tolerance=self._request.tolerance)
+        comparison = compare_results(
+            reference, read_results(outcome.output_dir), tolerance=self._request.tolerance, same_events=True
+        )
         checked = Checked(variation, comparison, None, _seconds(outcome))
         said = f"{comparison.rows:,} fills equal" if checked.holds else f"NOT EQUAL, {checked.reason}"
         self._tell(f"{variation.name}: {said}, {checked.seconds:.1f} s")

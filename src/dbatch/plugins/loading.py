@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import importlib
 import importlib.util
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +16,8 @@ from typing import Any
 
 from dbatch.errors import StrategyError
 from dbatch.model import StrategyRef
-from dbatch.plugins import modules
+from dbatch.plugins import modules, search_path
+from dbatch.plugins.faults import where_it_broke as where_it_broke
 from dbatch.plugins.hashing import installed_files, layout_files, read_files, source_hash
 from dbatch.plugins.layout import Layout, find
 from dbatch.plugins.outside import contents_of, has_changed, outside_modules
@@ -55,7 +56,7 @@ def make_handler(ref: StrategyRef, config: Mapping[str, Mapping[str, Any]]) -> o
     called = f"strategy '{ref.name}': {getattr(factory, '__name__', ref.factory)}(config)"
     before = dict(sys.modules)
     try:
-        handler = factory({security: dict(values) for security, values in config.items()})
+        handler = factory({security: copy.deepcopy(dict(values)) for security, values in config.items()})
     except (Exception, SystemExit) as error:
         raise StrategyError(f"{called} failed: {where_it_broke(error, ref)}") from error
     if sys.modules.keys() - before.keys():
@@ -109,23 +110,6 @@ def outside_files(ref: StrategyRef) -> dict[str, bytes]:
     return {name: content for name, (_, content) in outside.items()}
 
 
-def where_it_broke(error: BaseException, ref: StrategyRef) -> str:
-    """Return `file:line: Exception: text` at the innermost frame that is the strategy's own code."""
-    text = " ".join(str(error).split())
-    said = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<") and not _is_ours(frame.filename)
-    ]
-    own = [frame for frame in frames if ref.root and frame.filename.startswith(str(Path(ref.root).parent))]
-    for frame in reversed(own or frames):
-        return f"{frame.filename}:{frame.lineno}: {said}"
-    return f"{ref.module}: {said}"
-
-
 def _import_installed(ref: StrategyRef) -> ModuleType:
     top = ref.module.partition(".")[0]
     if (None, ref.module) in modules.LOADED and top != "dbatch":
@@ -144,7 +128,7 @@ def _import_from_path(ref: StrategyRef, layout: Layout, digests: dict[str, str])
     modules.forget(key for key, loaded in modules.LOADED.items() if has_changed(loaded))
     modules.forget_stale(layout, digests)
     modules.set_aside_others(layout)
-    modules.put_first(layout.search)
+    search_path.put_first(layout.search, layout.reach.homes)
     importlib.invalidate_caches()
     before, path_before = dict(sys.modules), list(sys.path)
     modules.pin_namespaces(layout)
@@ -156,7 +140,8 @@ def _import_from_path(ref: StrategyRef, layout: Layout, digests: dict[str, str])
         raise
     finally:
         added = tuple(entry for entry in sys.path if entry not in path_before)
-        modules.keep_put(added)
+        search_path.keep_put(added)
+        search_path.spare_standard(layout.reach.homes)
     if module.__file__ is None or not Path(module.__file__).samefile(layout.file):
         _take_back(before)
         raise StrategyError(f"{layout.file}: importing '{layout.module}' gave {module.__file__} instead; rename one")
@@ -221,10 +206,6 @@ def _no_bytecode() -> Iterator[None]:
         yield
     finally:
         sys.dont_write_bytecode = before
-
-
-def _is_ours(filename: str) -> bool:
-    return Path(filename).parent == Path(__file__).parent or "importlib" in Path(filename).parts
 
 
 def _named_tuple(value: object) -> type | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import pyarrow as pa
 
 from dbatch.engine.fills import Fills
 from dbatch.engine.unit import fill_table
@@ -14,20 +13,6 @@ from dbatch.replay.report import FillDifference, FillRow
 from dbatch.schema import FILL_COLUMNS
 
 _PLACE = re.compile(r"^.*?\.py:\d+: ")
-
-
-def fills_of_part(part: pa.Table) -> Fills:
-    """Return the fills of a stored part; their digest is the receipt's as long as nobody changed the part."""
-    buys = np.array(part.column("side").to_pylist(), dtype=object) == "buy"
-    numbers = {name: part.column(name).to_numpy() for name in FILL_COLUMNS[2:]}
-    return Fills(
-        timestamps=part.column("timestamp").cast(pa.int64()).to_numpy(),
-        prices=numbers["fill_price"],
-        quantities=np.where(buys, numbers["fill_qty"], -numbers["fill_qty"]),
-        realized=numbers["realized_pnl"],
-        positions=numbers["position"],
-        pnl=numbers["pnl"],
-    )
 
 
 def first_fills(fills: Fills, count: int) -> Fills:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dbatch.engine.fills import Fills
+from dbatch.engine.fills import Fills, fills_of_table
 from dbatch.engine.job import JobResult
 from dbatch.errors import OutputError
 from dbatch.model import Receipt
 from dbatch.replay.attempt import Attempt
-from dbatch.replay.compare import fills_of_part, fills_up_to, first_difference, same_failure
+from dbatch.replay.compare import fills_up_to, first_difference, same_failure
 from dbatch.replay.delivery import Until
 from dbatch.replay.report import FillDifference, InputCheck, Outcome, TraceOutcome, Verdict
 from dbatch.replay.stored import StoredJob
@@ -97,7 +97,7 @@ def _of_fills(then: Outcome, now: Outcome, before: Fills, after: Fills, notes: t
 def _stored_fills(stored: StoredJob) -> Fills:
     if not is_intact(stored.run_dir, stored.receipt):
         raise OutputError(f"{stored.run_dir / stored.receipt.part}: gone or changed, and --until compares with it")
-    return fills_of_part(read_part(stored.run_dir, stored.receipt))
+    return fills_of_table(read_part(stored.run_dir, stored.receipt))
 
 
 def _other_facts(receipt: Receipt, result: JobResult, names: Sequence[str]) -> list[str]:
