@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dbatch.plugins import modules
+from dbatch.plugins import modules, search_path
 
 BASE = '''
 """Shared by all strategies."""
@@ -94,14 +94,14 @@ def entry_point():
 
 
 @pytest.fixture(autouse=True)
-def _same_modules_afterwards():
-    before, path, loaded, put = dict(sys.modules), list(sys.path), dict(modules.LOADED), set(modules._PUT)
+def _same_modules_afterwards(tmp_path):
+    before, path, loaded, put = dict(sys.modules), list(sys.path), dict(modules.LOADED), set(search_path._PUT)
     yield
     for name in [name for name in sys.modules if name not in before]:
-        if name.partition(".")[0] not in ("numba", "pandas", "pydantic", "numpy"):
+        if modules.lies_in(sys.modules[name], tmp_path):  # installed ones stay whole, whoever imports them first
             del sys.modules[name]
     sys.modules.update(before)
     sys.path[:] = path
-    modules._PUT.intersection_update(put)
+    search_path._PUT.intersection_update(put)
     modules.LOADED.clear()
     modules.LOADED.update(loaded)

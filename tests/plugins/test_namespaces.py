@@ -34,7 +34,17 @@ def answer(path):
     return make_handler(resolve("s", [str(path)], entry_points=[]).ref, {})()
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+# Among these, each three of the four trees come in each of their orders.
+ORDERS = ("0123", "0321", "1302", "2103", "2301", "3120")
+
+
+def test_the_orders_have_each_three_trees_in_each_order():
+    assert {three for order in ORDERS for three in itertools.combinations(order, 3)} == set(
+        itertools.permutations("0123", 3)
+    )
+
+
+@pytest.mark.parametrize("order", [[int(tree) for tree in order] for order in ORDERS], ids=ORDERS)
 def test_regular_and_namespace_trees_of_one_name_run_in_any_order_again_and_again(tree, order):
     trees = [
         tree("regular", 0, INITS),

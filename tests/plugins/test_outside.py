@@ -96,13 +96,19 @@ def test_a_module_that_the_caller_imported_before_is_an_outside_file(given, monk
 
 
 def test_an_import_inside_the_factory_is_an_outside_file(given, write):
-    inside = "def create_handler(config):\n    from base_strategy import X\n    return lambda: X\n"
-    write(given, {"handler.py": ABOVE + inside})
+    inside = "def create_handler(config):\n    from late import X\n    return lambda: X\n"
+    write(given, {"handler.py": BESIDE + inside, "../lib/late.py": "X = 1\n"})
     ref = ref_of("v1", given)
     assert make_handler(ref, {})() == 1
-    assert list(outside_files(ref)) == ["base_strategy"]
-    write(given.parent, {"base_strategy.py": "X = 2\n"})
+    assert list(outside_files(ref)) == ["late"]
+    write(given, {"../lib/late.py": "X = 2\n"})
     assert make_handler(ref, {})() == 2
+
+
+def test_what_a_single_file_finds_below_itself_through_its_search_path_is_an_outside_file(tmp_path, write):
+    edit = "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), 'lib'))\n"
+    write(tmp_path, {"s.py": f"{edit}from common import X\n{FACTORY}", "lib/common.py": "X = 1\n"})
+    assert outside_files(ref_of("s", tmp_path / "s.py")) == {"common": b"X = 1\n"}
 
 
 def test_an_outside_module_of_a_failed_import_is_read_again(given, write):

@@ -1,4 +1,4 @@
-from dbatch.plugins.sources import choose_factory, kind_of, read_source
+from dbatch.plugins.sources import choose_factory, imported_files, kind_of, read_source
 
 
 def facts_of(folder, text, name="module.py"):
@@ -46,18 +46,18 @@ def test_reading_does_not_run_the_module(tmp_path):
 
 def test_naming_event_strategy_means_compiled(tmp_path):
     facts = facts_of(tmp_path, "from dbatch.strategies import EventStrategy\n")
-    assert kind_of(tmp_path / "module.py", facts) == "compiled"
+    assert kind_of(facts, imported_files(tmp_path / "module.py", facts)) == "compiled"
 
 
 def test_event_strategy_in_a_module_beside_it_means_compiled(tmp_path):
     facts_of(tmp_path, "from dbatch.strategies import EventStrategy\n", name="strategy.py")
     facts = facts_of(tmp_path, "from .strategy import make\n", name="handler.py")
-    assert kind_of(tmp_path / "handler.py", facts) == "compiled"
+    assert kind_of(facts, imported_files(tmp_path / "handler.py", facts)) == "compiled"
 
 
 def test_a_helper_compiled_with_njit_leaves_a_python_handler_python(tmp_path):
     facts = facts_of(tmp_path, "from numba import njit\n")
-    assert kind_of(tmp_path / "module.py", facts) == "python"
+    assert kind_of(facts, imported_files(tmp_path / "module.py", facts)) == "python"
 
 
 def test_the_factory_with_the_strategys_name_comes_first():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from dbatch.errors import StrategyError
 from dbatch.model import StrategyRef
 from dbatch.plugins.layout import Layout, find, subfolders
-from dbatch.plugins.sources import imported_files, read_source
 
 MAX_FILES = 2_000
 
@@ -36,9 +36,9 @@ def shipped_files(ref: StrategyRef) -> dict[str, bytes]:
 
 
 def layout_files(layout: Layout) -> dict[str, Path]:
-    """Return the files that make up a strategy from a path, by name relative to the layout's tree."""
-    paths = _import_closure(layout) if layout.alone else _python_files(layout.tree)
-    return _limited(layout.tree, paths)
+    """Return the files that make up a strategy from a path, by name relative to the layout's base."""
+    in_tree = iter(()) if layout.alone else _python_files(layout.tree)
+    return _limited(layout.base, chain(layout.reach.files, in_tree))
 
 
 def installed_files(module: str) -> dict[str, Path]:
@@ -77,7 +77,7 @@ def read_files(files: Mapping[str, Path]) -> dict[str, bytes]:
     return contents
 
 
-def _limited(base: Path, paths: Iterator[Path]) -> dict[str, Path]:
+def _limited(base: Path, paths: Iterable[Path]) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for path in paths:
         files[path.relative_to(base).as_posix()] = path
@@ -95,27 +95,3 @@ def _python_files(folder: Path) -> Iterator[Path]:
         for path in current.glob("*.py"):
             if path.is_file() and not path.name.startswith("."):
                 yield path
-
-
-def _import_closure(layout: Layout) -> Iterator[Path]:
-    """Yield a single file and what it reaches in its own folder through imports."""
-    seen = {layout.file}
-    pending = [layout.file]
-    while pending:
-        current = pending.pop()
-        yield current
-        for line in read_source(current).imports:
-            for target in imported_files(current, line):
-                package = [target, *_parent_inits(target, layout.tree)]
-                for file in package:
-                    if file not in seen and file.is_relative_to(layout.tree):
-                        seen.add(file)
-                        pending.append(file)
-
-
-def _parent_inits(file: Path, tree: Path) -> Iterator[Path]:
-    for folder in file.parents:
-        if folder == tree or not folder.is_relative_to(tree):
-            return
-        if (folder / "__init__.py").is_file():
-            yield folder / "__init__.py"

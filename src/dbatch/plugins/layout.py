@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dbatch.errors import StrategyError
+from dbatch.plugins.reach import Reach, reach_of
 from dbatch.plugins.sources import package_top, read_source
 
 HANDLER_FILE = "handler.py"
@@ -26,8 +27,9 @@ class Layout:
     """Where one strategy's module is and how it is imported.
 
     `module` is its dotted name; a `plain` file's says where it is below the root, and is not imported under
-    it. `tree` is the folder whose Python files make up the strategy; `alone` is true for a single file, which
-    takes only what it imports from its folder. `search` is what goes to the front of `sys.path`.
+    it. `tree` is the folder whose Python files make up the strategy, with those that it imports from around it;
+    `alone` is true for a single file, which takes only what it imports. `search` is what goes to the front of
+    `sys.path`.
     """
 
     file: Path
@@ -36,6 +38,12 @@ class Layout:
     tree: Path
     alone: bool
     search: tuple[str, ...]
+    reach: Reach
+
+    @property
+    def base(self) -> Path:
+        """The folder that the strategy's files are named from: `tree`, or one that holds it and what is imported."""
+        return Path(os.path.commonpath([self.tree, *self.reach.files]))
 
     @property
     def import_name(self) -> str:
@@ -109,33 +117,52 @@ def subfolders(folder: Path) -> list[Path]:
 def place(root: Path, candidate: Candidate) -> Layout:
     """Return how the candidate found under `root` is imported.
 
-    A package is climbed while its folder holds `__init__.py`, and as far as its own relative imports reach; a
-    folder of packages without `__init__.py` counts as a namespace package, but `name/name/__init__.py` is a project
-    and its package.
+    A package is climbed while its folder holds `__init__.py`, as far as relative imports reach, and to where absolute
+    imports of it start; else a folder of packages counts as a namespace package, but `name/name/__init__.py` is a
+    project and its package.
     """
     file, folder = candidate.file, candidate.file.parent
-    is_handler = file.name == HANDLER_FILE
-    beside = sorted(folder.glob("*.py")) if is_handler else [file]
-    in_namespace = is_handler and candidate.container == folder.parent and _importable(candidate.container)
-    height = max(
-        len(folder.parts) - len(package_top(folder).parts),
-        max((read_source(path).relative_level for path in beside), default=0),
-        1 if is_handler else 0,
-        2 if in_namespace and not _is_project_of(candidate.container, folder) else 0,
-    )
-    height = min(height, len(folder.parts) - 1)
+    reach = reach_of(file, root)
+    height = min(_height(candidate, reach), len(folder.parts) - 1)
     top = folder.parents[height - 1] if height else folder
     packages = folder.relative_to(top).parts
-    alone = root.is_file() and height == 0
-    tree = _higher(top / packages[0], folder if root.is_file() else root) if height else _folder_of(root)
+    search = [
+        *(home.folder for home in reach.homes if home.above),
+        *_search(root, folder, top),
+        *(home.folder for home in reach.homes if not home.above),
+    ]
     return Layout(
         file=file,
         module=".".join((*packages, file.stem)) if height else _plain_module(root, file),
         plain=height == 0,
-        tree=tree,
-        alone=alone,
-        search=tuple(dict.fromkeys(str(entry) for entry in _search(root, folder, top, height))),
+        tree=_higher(top / packages[0], folder if root.is_file() else root) if height else _folder_of(root),
+        alone=root.is_file() and height == 0,
+        search=tuple(dict.fromkeys(str(entry) for entry in search)),
+        reach=reach,
     )
+
+
+def _height(candidate: Candidate, reach: Reach) -> int:
+    """Return how many folders, from the file's own upwards, are packages that its module lies in."""
+    file, folder = candidate.file, candidate.file.parent
+    depth = len(folder.parts)
+    is_handler = file.name == HANDLER_FILE
+    beside = sorted(folder.glob("*.py")) if is_handler else [file]
+    height = max(
+        depth - len(package_top(folder).parts),
+        max((read_source(path).relative_level for path in beside), default=0),
+        1 if is_handler else 0,
+    )
+    if height == 0:
+        return 0
+    absolute = [
+        depth - len(home.folder.parts)
+        for home in reach.homes
+        if home.whole and folder.is_relative_to(home.folder / home.name)
+    ]
+    relative = [depth - len(package.parts) + 1 for package in reach.packages if folder.is_relative_to(package)]
+    guessed = 2 if is_handler and not absolute and _is_namespace(candidate.container, folder) else 0
+    return max(height, guessed, *absolute, *relative)
 
 
 def find(root: str, module: str) -> Layout:
@@ -144,9 +171,8 @@ def find(root: str, module: str) -> Layout:
     if path.is_file():
         return place(path, Candidate(path, path.parent))
     if path.is_dir():
-        last = module.rpartition(".")[2]
         for candidate in candidates(path):
-            if candidate.file.stem == last:
+            if f".{'.'.join(candidate.file.with_suffix('').parts)}".endswith(f".{module}"):
                 layout = place(path, candidate)
                 if layout.module == module:
                     return layout
@@ -190,8 +216,10 @@ def _importable(folder: Path) -> bool:
     return bool(folder.name) and "." not in folder.name and folder.name not in sys.stdlib_module_names
 
 
-def _is_project_of(folder: Path, package: Path) -> bool:
-    return folder.name == package.name and (package / "__init__.py").is_file()
+def _is_namespace(container: Path, folder: Path) -> bool:
+    """Return whether `folder`, found in `container`, is taken for a package in a namespace of the container's name."""
+    is_project = container.name == folder.name and (folder / "__init__.py").is_file()
+    return container == folder.parent and _importable(container) and not is_project
 
 
 def _folder_of(root: Path) -> Path:
@@ -206,11 +234,8 @@ def _plain_module(root: Path, file: Path) -> str:
     return ".".join(file.relative_to(_folder_of(root)).with_suffix("").parts)
 
 
-def _search(root: Path, folder: Path, top: Path, height: int) -> Iterator[Path]:
-    if height == 0:
-        yield folder
-    else:
-        yield top
+def _search(root: Path, folder: Path, top: Path) -> Iterator[Path]:
+    yield top
     if root.is_dir():
         yield root.parent
         yield root

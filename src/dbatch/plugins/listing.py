@@ -16,6 +16,7 @@ from dbatch.plugins.sources import (
     UNKNOWN,
     SourceFacts,
     choose_factory,
+    imported_files,
     kind_of,
     no_factory_fault,
     read_source,
@@ -129,7 +130,12 @@ def _installed(point: metadata.EntryPoint) -> StrategyListing:
     if facts.fault is None and not facts.star_import and factory not in (*facts.defined, *facts.imported):
         found = ", ".join((*facts.defined, *facts.imported)) or "none"
         return replace(listing, fault=f"{file}: no factory '{factory}'; found {found}")
-    return replace(listing, kind=kind_of(file, facts), description=facts.described(factory), fault=facts.fault)
+    return replace(
+        listing,
+        kind=kind_of(facts, imported_files(file, facts)),
+        description=facts.described(factory),
+        fault=facts.fault,
+    )
 
 
 def _module_file(module: str) -> Path | None:
@@ -195,7 +201,7 @@ def _from_path(
         fault = fault or f"{candidate.file}: folder name '{dotted}' holds a dot, so Python cannot import it; rename it"
     return StrategyListing(
         name=name,
-        kind=kind_of(candidate.file, facts),
+        kind=kind_of(facts, layout.reach.direct),
         origin=str(candidate.file),
         description=facts.described(factory),
         fault=fault or facts.fault,

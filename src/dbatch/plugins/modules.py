@@ -19,6 +19,7 @@ from types import ModuleType
 
 from dbatch.errors import StrategyError
 from dbatch.plugins.layout import PLAIN_PREFIX, Layout
+from dbatch.plugins.search_path import put_first
 from dbatch.plugins.sources import read_source
 
 _SITE = frozenset({"site-packages", "dist-packages"})
@@ -41,15 +42,15 @@ class Loaded:
 
 
 LOADED: dict[tuple[str | None, str], Loaded] = {}
-_PUT: set[str] = set()  # entries of sys.path that are there for the strategy whose turn it is
 
 
 def set_aside_others(layout: Layout) -> None:
     """Take out of `sys.modules` what would be found in place of this strategy's own modules.
 
-    That is a package of the same name from another place, and modules that other strategies imported from
-    beside themselves, or from outside, under other names. Raises StrategyError, and takes nothing out, where
-    the name is an installed package's.
+    That is a package of the same name from another place, modules that other strategies imported from beside
+    themselves, or from outside, under other names, and what the caller imported from elsewhere under a name that
+    stands beside or above this one. Raises StrategyError, and takes nothing out, where the name of its package is an
+    installed one's.
     """
     top = next(iter(layout.packages), None)
     bare = {name for loaded in LOADED.values() for name in loaded.modules if _is_bare(name, loaded)}
@@ -61,12 +62,14 @@ def set_aside_others(layout: Layout) -> None:
         if name.partition(".")[0] in wanted and not lies_in(module, layout.tree)
     }
     others = {}
+    homes = {home.name: home.folder for home in reversed(layout.reach.homes)}
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == top:
+        first = name.partition(".")[0]
+        if first == top:
             if not lies_in(module, layout.packages[top]):
                 _refuse_installed(name, module, layout)
                 others[name] = module
-        elif name in bare:
+        elif name in bare or (first in homes and _is_anothers(module, homes[first] / first)):
             others[name] = module
     _drop(others)
 
@@ -88,30 +91,18 @@ def pin_namespaces(layout: Layout) -> None:
             setattr(sys.modules[parent], last, module)
 
 
-def put_first(search: tuple[str, ...]) -> None:
-    """Put `search` at the front of `sys.path`, once, in place of what other strategies put there."""
-    others = {entry for entry in _PUT if entry not in search}
-    _PUT.difference_update(others)
-    _PUT.update(entry for entry in search if entry not in sys.path)
-    sys.path[:] = [*search, *(entry for entry in sys.path if entry not in search and entry not in others)]
-
-
-def keep_put(entries: Iterable[str]) -> None:
-    """Count `entries`, which a strategy itself put on `sys.path`, as its own."""
-    _PUT.update(entries)
-
-
 def activate(loaded: Loaded) -> None:
     """Make this strategy's modules and search path the ones that imports find."""
     if loaded.layout is not None:
         set_aside_others(loaded.layout)
-        put_first(loaded.search)
+        put_first(loaded.search, loaded.layout.reach.homes)
         sys.modules.update(loaded.modules)
 
 
 def modules_in(tree: Path) -> dict[str, ModuleType]:
     """Return the modules of this process whose files lie in `tree`; never dbatch's own or installed ones."""
-    return {name: module for name, module in list(sys.modules.items()) if _is_strategys(name, module, tree)}
+    real = os.path.realpath(tree)
+    return {name: module for name, module in list(sys.modules.items()) if _is_strategys(name, module, real)}
 
 
 def forget(keys: Iterable[tuple[str | None, str]]) -> None:
@@ -146,9 +137,9 @@ def _drop(dropped: Mapping[str, ModuleType]) -> None:
 
 def _imported_packages(layout: Layout) -> set[str]:
     """Return the first parts of the absolute names that the strategy imports; for a package, in any file beside it."""
-    beside = [layout.file] if layout.plain else layout.file.parent.glob("*.py")
+    beside = [] if layout.plain else layout.file.parent.glob("*.py")
     lines = [line for path in beside for line in read_source(path).imports]
-    return {line.module.partition(".")[0] for line in lines if not line.level}
+    return {*layout.reach.names, *(line.top for line in lines if not line.level)}
 
 
 def _is_bare(name: str, loaded: Loaded) -> bool:
@@ -158,9 +149,16 @@ def _is_bare(name: str, loaded: Loaded) -> bool:
     return layout.plain or name.partition(".")[0] != layout.module.partition(".")[0]
 
 
-def _is_strategys(name: str, module: ModuleType, tree: Path) -> bool:
+def _is_strategys(name: str, module: ModuleType, tree: str) -> bool:
     top = name.partition(".")[0]
-    return top not in ("dbatch", "__main__") and lies_in(module, tree) and not is_installed(module)
+    return top not in ("dbatch", "__main__") and _is_below(module, tree) and not is_installed(module)
+
+
+def _is_anothers(module: ModuleType, home: Path) -> bool:
+    """Return whether `module` is neither the package or file called `home`, nor of that package, nor installed."""
+    package, beside = os.path.realpath(home), os.path.join(os.path.realpath(home.parent), home.name)
+    own = any(place == package or place.startswith((package + os.sep, beside + ".")) for place in _places(module))
+    return not own and not is_installed(module)
 
 
 def _folders(module: ModuleType) -> list[str]:
@@ -172,12 +170,25 @@ def _folders(module: ModuleType) -> list[str]:
 
 def _places(module: ModuleType) -> list[str]:
     file = getattr(module, "__file__", None)
-    return [os.path.realpath(place) for place in ([file] if isinstance(file, str) else _folders(module))]
+    places = [file] if isinstance(file, str) else _folders(module)
+    return [
+        _installed_place(place) if place.startswith(_installed_folders()) else os.path.realpath(place)
+        for place in places
+    ]
+
+
+@functools.cache
+def _installed_place(place: str) -> str:
+    """Return the real path of an installed file: there are thousands, and they stay where they are."""
+    return os.path.realpath(place)
 
 
 def lies_in(module: ModuleType, tree: Path) -> bool:
     """Return whether `module`, or a folder of it where it is a namespace, is in `tree`."""
-    real = os.path.realpath(tree)
+    return _is_below(module, os.path.realpath(tree))
+
+
+def _is_below(module: ModuleType, real: str) -> bool:
     return any(place == real or place.startswith(real.rstrip(os.sep) + os.sep) for place in _places(module))
 
 
@@ -186,7 +197,12 @@ def is_installed(module: ModuleType) -> bool:
     places = _places(module)
     if not places:
         return not hasattr(module, "__path__")
-    return any(place.startswith(_installed_folders()) or _SITE & set(Path(place).parts) for place in places)
+    return any(is_installed_at(place) for place in places)
+
+
+def is_installed_at(place: str) -> bool:
+    """Return whether a file or folder lies in the standard library or among installed packages."""
+    return place.startswith(_installed_folders()) or not _SITE.isdisjoint(Path(place).parts)
 
 
 @functools.cache

@@ -25,8 +25,8 @@ def outside_modules(module: ModuleType, layout: Layout, before: Mapping[str, Mod
     shared = [loaded for loaded in modules.LOADED.values() if loaded.layout and loaded.layout.tree == layout.tree]
     known = {name: found for loaded in shared for name, found in loaded.modules.items()} | sys.modules
     new = {name: found for name, found in list(sys.modules.items()) if before.get(name) is not found}
-    used = {**_imported(module, known, layout.tree), **new}
-    return {name: found for name, found in sorted(used.items()) if _is_outside(name, found, layout.tree)}
+    used = {**_imported(module, known, layout), **new}
+    return {name: found for name, found in sorted(used.items()) if _is_outside(name, found, layout)}
 
 
 def contents_of(outside: Mapping[str, ModuleType]) -> dict[str, tuple[str, bytes]]:
@@ -47,7 +47,7 @@ def _content(file: str) -> bytes | None:
         return None
 
 
-def _imported(start: ModuleType, known: Mapping[str, ModuleType], tree: Path) -> dict[str, ModuleType]:
+def _imported(start: ModuleType, known: Mapping[str, ModuleType], layout: Layout) -> dict[str, ModuleType]:
     """Return what `start` imports, and what that imports, through the strategy's own and outside modules."""
     seen = {start.__name__: start}
     pending = [start]
@@ -61,7 +61,7 @@ def _imported(start: ModuleType, known: Mapping[str, ModuleType], tree: Path) ->
                 if found is None or name in seen:
                     continue
                 seen[name] = found
-                if modules.lies_in(found, tree) or _is_outside(name, found, tree):
+                if modules.lies_in(found, layout.tree) or _is_outside(name, found, layout):
                     pending.append(found)
     return seen
 
@@ -75,7 +75,15 @@ def _names(module: ModuleType, line: ImportedModule) -> Iterator[str]:
     yield from (".".join([*parts, name]) for name in line.names)
 
 
-def _is_outside(name: str, module: ModuleType, tree: Path) -> bool:
-    if name.partition(".")[0] in ("dbatch", "__main__") or modules.lies_in(module, tree):
+def _is_outside(name: str, module: ModuleType, layout: Layout) -> bool:
+    if name.partition(".")[0] in ("dbatch", "__main__") or name == layout.import_name or _is_own(module, layout):
         return False
     return not modules.is_installed(module) and not modules.lies_in(module, _OURS)
+
+
+def _is_own(module: ModuleType, layout: Layout) -> bool:
+    """Return whether the module's file is one of the strategy's; of a single file's folder not all files are."""
+    file = getattr(module, "__file__", None)
+    if not layout.alone or not isinstance(file, str):
+        return modules.lies_in(module, layout.tree)
+    return os.path.realpath(file) in {os.path.realpath(own) for own in layout.reach.files}

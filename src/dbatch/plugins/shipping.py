@@ -12,6 +12,7 @@ from dbatch.errors import StrategyError
 from dbatch.model import StrategyRef
 from dbatch.plugins.hashing import layout_files, read_files, shipped_files, source_hash
 from dbatch.plugins.layout import find
+from dbatch.plugins.reach import UNPACKED
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ def pack(ref: StrategyRef) -> ShippedStrategy:
     files = read_files(layout_files(layout))
     if source_hash(files) != ref.source_hash:
         raise StrategyError(f"strategy '{ref.name}' ({ref.origin}): files changed since the run was planned")
-    below = Path(ref.root).relative_to(layout.tree).as_posix()
-    return ShippedStrategy(ref, folder=layout.tree.name or "strategy", root=below, files=files)
+    below = Path(ref.root).relative_to(layout.base).as_posix()
+    return ShippedStrategy(ref, folder=layout.base.name or "strategy", root=below, files=files)
 
 
 def unpack(shipped: ShippedStrategy, cache_dir: str | Path) -> StrategyRef:
@@ -53,6 +54,8 @@ def unpack(shipped: ShippedStrategy, cache_dir: str | Path) -> StrategyRef:
         raise StrategyError(f"strategy '{shipped.ref.name}': the files that arrived do not have the planned hash")
     home = Path(os.path.abspath(cache_dir)) / "strategies" / shipped.ref.source_hash
     ref = replace(shipped.ref, root=str(home / shipped.folder / shipped.root))
+    home.mkdir(parents=True, exist_ok=True)
+    (home.parent / UNPACKED).touch()
     if not _is_intact(ref, shipped):
         _write(shipped, ref, home)
     return ref
@@ -81,7 +84,6 @@ def _refuse_escape(name: str) -> None:
 
 
 def _write(shipped: ShippedStrategy, ref: StrategyRef, home: Path) -> None:
-    home.mkdir(parents=True, exist_ok=True)
     target = home / shipped.folder
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=home) as scratch:
         staged = Path(scratch) / shipped.folder

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
+import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 COMPILED = "compiled"
@@ -24,6 +26,11 @@ class ImportedModule:
     level: int
     module: str
     names: tuple[str, ...]
+
+    @property
+    def top(self) -> str:
+        """The first part of the dotted module."""
+        return self.module.partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -61,48 +68,45 @@ def read_source(path: Path) -> SourceFacts:
         text = path.read_bytes()
     except OSError as error:
         return SourceFacts(fault=f"{path}: cannot be read: {error.strerror or error}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a strategy's invalid escapes are not the lister's business
-            tree = ast.parse(text, filename=str(path))
-    except (SyntaxError, ValueError, RecursionError) as error:
-        line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        found = _FACTORY_DEFINITION.findall(text.decode("utf-8", "replace"))
-        return SourceFacts(
-            defined=tuple(dict.fromkeys(found)),
-            mentions_factory=b"create_" in text,
-            fault=f"{path}{line}: {type(error).__name__}: {reason}",
-        )
-    return _facts(tree)
+    facts = _read(text)
+    return facts if facts.fault is None else replace(facts, fault=f"{path}{facts.fault}")
 
 
-def kind_of(path: Path, facts: SourceFacts) -> str:
-    """Return `compiled` when the module at `path`, or one beside it that it imports, names EventStrategy."""
+def kind_of(facts: SourceFacts, imported: Iterable[Path]) -> str:
+    """Return `compiled` when a module, or one of the files that it imports, names EventStrategy."""
     if facts.fault is not None:
         return UNKNOWN
     if facts.names_event_strategy:
         return COMPILED
-    beside = (target for line in facts.imports for target in imported_files(path, line))
-    return COMPILED if any(read_source(target).names_event_strategy for target in beside) else PYTHON
+    return COMPILED if any(read_source(file).names_event_strategy for file in imported) else PYTHON
 
 
-def imported_files(path: Path, line: ImportedModule) -> Iterator[Path]:
-    """Yield the files near `path` that one of its import lines can mean.
+def imported_files(path: Path, facts: SourceFacts) -> Iterator[Path]:
+    """Yield the files near `path` that its import lines can mean.
 
     A relative import counts its dots; an absolute one is looked for in the folder of `path` and in the folder
     above its outermost package.
     """
-    if line.level:
-        starts: Sequence[Path] = [path.parents[min(line.level, len(path.parents)) - 1]]
-    else:
-        starts = [path.parent, package_top(path.parent)]
-    for start in starts:
-        target = start.joinpath(*line.module.split(".")) if line.module else start
-        for candidate in (target, *(target / name for name in line.names)):
-            for file in (candidate.with_name(candidate.name + ".py"), candidate / "__init__.py"):
-                if file.is_file() and file != path:
-                    yield file
+    for line in facts.imports:
+        for start in [package_of(path, line)] if line.level else [path.parent, package_top(path.parent)]:
+            yield from (file for file in files_of(start, line) if file != path)
+
+
+def package_of(path: Path, line: ImportedModule) -> Path:
+    """Return the folder in which a relative import in the file at `path` starts."""
+    return path.parents[min(line.level, len(path.parents)) - 1]
+
+
+def files_of(start: Path, line: ImportedModule, suffixes: Sequence[str] = (".py",)) -> Iterator[Path]:
+    """Yield the files that `line` imports when the module it names is looked for in the folder `start`.
+
+    Those are the module, or its package, and the names taken from it that are modules themselves.
+    """
+    target = start.joinpath(*line.module.split(".")) if line.module else start
+    taken = [target / name for name in line.names] if os.path.isdir(target) else []
+    for candidate in [target, *taken]:
+        beside = [candidate.with_name(candidate.name + suffix) for suffix in suffixes] if candidate != start else []
+        yield from (file for file in (*beside, candidate / "__init__.py") if os.path.isfile(file))
 
 
 def package_top(folder: Path) -> Path:
@@ -137,6 +141,28 @@ def no_factory_fault(place: str, name: str, found: Sequence[str]) -> str:
 def strategy_name(factory: str) -> str | None:
     """Return the name inside `create_<name>_handler`; None for `create_handler`."""
     return factory.removeprefix("create_").removesuffix("_handler") if factory != "create_handler" else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(text: bytes) -> SourceFacts:
+    """Return what a module's text says; by content, for one file is read many times and may be edited meanwhile.
+
+    A fault begins with the line, for the path is not known here.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a strategy's invalid escapes are not the lister's business
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        found = _FACTORY_DEFINITION.findall(text.decode("utf-8", "replace"))
+        return SourceFacts(
+            defined=tuple(dict.fromkeys(found)),
+            mentions_factory=b"create_" in text,
+            fault=f"{line}: {type(error).__name__}: {reason}",
+        )
+    return _facts(tree)
 
 
 def _facts(tree: ast.Module) -> SourceFacts:
