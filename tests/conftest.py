@@ -1,16 +1,22 @@
-"""What all tests share: the golden data when it is there, a cache of compiled code of their own."""
+"""What all tests share: the golden data when it is there, a cache of compiled code of their own, the command line."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def pytest_configure() -> None:
@@ -26,11 +32,34 @@ def golden() -> Path:
     return folder
 
 
-@pytest.fixture
-def dbatch(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the command line as a user does, in an empty working folder; returns the finished process."""
+Finished = subprocess.CompletedProcess[str]
 
-    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+
+@pytest.fixture(scope="session")
+def dbatch_in() -> Callable[..., Finished]:
+    """Run the command line in a folder, within this process; returns it as a finished process.
+
+    It costs a tenth of a process of its own and behaves as one: its streams are files down at the descriptors, its
+    workers are real workers, and what it did to this process is undone. Where the claim is about processes, take
+    `dbatch_process`.
+    """
+    return _run_here
+
+
+@pytest.fixture
+def dbatch(tmp_path: Path) -> Callable[..., Finished]:
+    """Run the command line within this process as `dbatch_in` does, in an empty working folder."""
+    return partial(_run_here, tmp_path)
+
+
+@pytest.fixture
+def dbatch_process(tmp_path: Path) -> Callable[..., Finished]:
+    """Run the command line as a user does, in a process of its own and an empty working folder.
+
+    Options are those of `subprocess.run`.
+    """
+
+    def run(*arguments: object, **options: object) -> Finished:
         return subprocess.run(
             [sys.executable, "-m", "dbatch", *map(str, arguments)],
             capture_output=True,
@@ -40,3 +69,97 @@ def dbatch(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients of this process wait a second for a scheduler that does not answer, rather than ten."""
+    import distributed
+
+    class Impatient(distributed.Client):  # type: ignore[misc]
+        def __init__(self, *arguments: object, timeout: object = None, **options: object) -> None:
+            super().__init__(*arguments, timeout="1s", **options)
+
+    monkeypatch.setattr(distributed, "Client", Impatient)
+
+
+def _run_here(folder: Path, *arguments: object) -> Finished:
+    from dbatch.cli import main
+
+    words = ["dbatch", *map(str, arguments)]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with _process_kept(), _modules_kept(folder), _streams_to(out, err):
+            os.chdir(folder)
+            sys.argv = words
+            with pytest.raises(SystemExit) as stopped:
+                main()
+        return Finished(words, int(stopped.value.code or 0), _text_of(out), _text_of(err))
+
+
+@contextmanager
+def _process_kept() -> Iterator[None]:
+    """Give back the working folder, the arguments, the environment and who hears signals; fork from no old server."""
+    folder, arguments, environment = os.getcwd(), sys.argv, dict(os.environ)
+    heard = {number: signal.getsignal(number) for number in _SIGNALS}
+    _stop_fork_server()
+    try:
+        yield
+    finally:
+        _stop_fork_server()
+        for number, handler in heard.items():
+            signal.signal(number, handler)
+        os.chdir(folder)
+        sys.argv = arguments
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def _stop_fork_server() -> None:
+    """End multiprocessing's server, if there is one: its children have the streams and environment it began with."""
+    server = sys.modules.get("multiprocessing.forkserver")
+    if server is not None:
+        server._forkserver._stop()
+
+
+@contextmanager
+def _modules_kept(folder: Path) -> Iterator[None]:
+    """Forget the strategies loaded meanwhile, and what lies in `folder`, as the end of a process would."""
+    from dbatch.plugins import modules
+
+    strategies, known, path = set(modules.LOADED), set(sys.modules), list(sys.path)
+    try:
+        yield
+    finally:
+        modules.forget(modules.LOADED.keys() - strategies)
+        for name in sys.modules.keys() - known:
+            if modules.lies_in(sys.modules[name], folder):
+                del sys.modules[name]
+        sys.path[:] = path
+
+
+@contextmanager
+def _streams_to(out: IO[bytes], err: IO[bytes]) -> Iterator[None]:
+    """Send what this process and its children write to the files `out` and `err`, down at the descriptors."""
+    streams = sys.stdout, sys.stderr
+    for stream in streams:
+        stream.flush()
+    kept = os.dup(1), os.dup(2)
+    os.dup2(out.fileno(), 1)
+    os.dup2(err.fileno(), 2)
+    # Left open: handlers of logs that are made meanwhile go on with them.
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        sys.stdout, sys.stderr = streams
+        for number, descriptor in enumerate(kept, start=1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+
+
+def _text_of(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,21 +63,24 @@ def install(folder: Path) -> Path:
     return folder
 
 
+Finished = subprocess.CompletedProcess[str]
+
+
 @pytest.fixture(scope="module")
-def guide(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, subprocess.CompletedProcess[str]]]:
+def guide(
+    tmp_path_factory: pytest.TempPathFactory, dbatch_in: Callable[..., Finished]
+) -> tuple[Path, dict[str, Finished]]:
     """The guide carried out as a reader does: a folder with its files, and its commands run there in their order."""
     folder = tmp_path_factory.mktemp("guide")
     for name, text in files_of(GUIDE).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(install(folder))}
     finished = {}
-    for command in commands(GUIDE):
-        how = ["--json"] if command in RUNS else []
-        finished[command] = subprocess.run(
-            [sys.executable, "-m", "dbatch", *words(command), *how],
-            cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False,
-        )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(install(folder)))
+        for command in commands(GUIDE):
+            how = ["--json"] if command in RUNS else []
+            finished[command] = dbatch_in(folder, *words(command), *how)
     return folder, finished
 
 
@@ -97,16 +99,18 @@ def test_a_run_of_the_strategy_guide_gives_fills_for_every_security(guide: Any, 
     assert all(row["trades"] > 0 for row in securities)
 
 
-def test_the_compiled_strategy_of_the_guide_gives_the_fills_of_the_plain_one(guide: Any) -> None:
+def test_the_compiled_strategy_of_the_guide_gives_the_fills_of_the_plain_one(
+    guide: Any, dbatch_in: Callable[..., Finished]
+) -> None:
     folder = guide[0]
     (folder / "same.json").write_text('{"default": {"size": 1000, "dip_pct": 0.5}}')
     frames = []
     for strategy in ("dip", "dip_compiled"):
-        subprocess.run(
-            [sys.executable, "-m", "dbatch", "run", "--strategy", strategy, "--strategy-path", "my_strategies/",
-             "--config", "same.json", "--serial", "--output-dir", f"output/same_{strategy}"],
-            cwd=folder, capture_output=True, timeout=240, check=True,
+        finished = dbatch_in(
+            folder, "run", "--strategy", strategy, "--strategy-path", "my_strategies/",
+            "--config", "same.json", "--serial", "--output-dir", f"output/same_{strategy}",
         )  # fmt: skip
+        assert finished.returncode == 0, finished.stderr
         frames.append(pd.read_parquet(folder / "output" / f"same_{strategy}" / "fills.parquet"))
 
     assert len(frames[0]) > 0

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -60,11 +59,8 @@ def test_one_partition_is_computed_without_reading_another(reads: list[str]) -> 
 
 
 @pytest.mark.parametrize("scheduler", ["sync", "threads", "distributed"])
-def test_simulate_equals_the_command_on_any_scheduler(
-    golden: Path, tmp_path: Path, dbatch_run: Callable[..., Path], scheduler: str
-) -> None:
+def test_simulate_equals_the_command_on_any_scheduler(golden: Path, written: Path, scheduler: str) -> None:
     config = golden / "configs" / "v1_baseline_config.json"
-    written = dbatch_run("--data", golden / "ticks", "--config", config)
     fills = dbatch.simulate(dbatch.read_ticks(str(golden / "ticks")), "v1_baseline", json.loads(config.read_text()))
 
     if scheduler == "distributed":
@@ -82,14 +78,16 @@ def test_simulate_equals_the_command_on_any_scheduler(
         pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
-@pytest.fixture
-def dbatch_run(tmp_path: Path) -> Callable[..., Path]:
-    def run(*arguments: object) -> Path:
-        command = [sys.executable, "-m", "dbatch", "run", "--strategy", "v1_baseline", "--serial"]
-        subprocess.run([*command, "--output-dir", "out", *map(str, arguments)], cwd=tmp_path, check=True)
-        return tmp_path / "out"
-
-    return run
+@pytest.fixture(scope="module")
+def written(golden: Path, tmp_path_factory: pytest.TempPathFactory, dbatch_in: Callable[..., Any]) -> Path:
+    """What the command wrote of the real ticks."""
+    folder = tmp_path_factory.mktemp("written")
+    finished = dbatch_in(
+        folder, "run", "--strategy", "v1_baseline", "--serial", "--output-dir", "out",
+        "--data", golden / "ticks", "--config", golden / "configs" / "v1_baseline_config.json",
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    return folder / "out"
 
 
 def test_a_wrong_parameter_is_refused_before_anything_is_computed() -> None:

@@ -205,12 +205,14 @@ def _bind(
 ) -> tuple[ParameterSections, Mapping[str, Mapping[str, Any]], object]:
     """Return the sections of the configuration, the parameters by section, and a handler made of them."""
     source = config or _default_config(ref.name)
-    sections = expand(load_mapping(source) if source else {}, overrides, securities, source or "--set")
+    written = load_mapping(source) if source else {}
+    expand(written, {}, securities, source or "--set")  # its own faults, under its own name
+    sections = expand(written, overrides, securities, "--set")
     handler = make_handler(ref, sections.mapping)
     declared = declared_parameters(ref, handler)
     if declared is None:
         return sections, sections.mapping, handler
-    checked = validate(declared, sections.mapping, source or "--set")
+    checked = validate(declared, sections.mapping, source or "--set", overrides)
     if isinstance(handler, EventStrategy):
         return sections, {name: values._asdict() for name, values in checked.items()}, handler
     return sections, sections.mapping, handler

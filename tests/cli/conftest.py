@@ -29,17 +29,27 @@ def quotes_and_trades(seed: int, rows: int = 3_000) -> pd.DataFrame:
     )
 
 
+@pytest.fixture(scope="session")
+def make_ticks() -> Callable[..., Path]:
+    """Make below a folder the folder `ticks` with a file for each of the names."""
+
+    def make(below: Path, *names: str) -> Path:
+        folder = below / "ticks"
+        folder.mkdir()
+        for seed, name in enumerate(names):
+            quotes_and_trades(seed).to_parquet(folder / f"{name}.parquet")
+        return folder
+
+    return make
+
+
 @pytest.fixture
-def ticks(tmp_path: Path) -> Path:
+def ticks(tmp_path: Path, make_ticks: Callable[..., Path]) -> Path:
     """A folder with aaa.parquet, bbb.parquet and ccc.parquet."""
-    folder = tmp_path / "ticks"
-    folder.mkdir()
-    for seed, name in enumerate(("aaa", "bbb", "ccc")):
-        quotes_and_trades(seed).to_parquet(folder / f"{name}.parquet")
-    return folder
+    return make_ticks(tmp_path, "aaa", "bbb", "ccc")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def summary() -> Callable[[Path], pd.DataFrame]:
     """Read `backtest_summary.csv` of an output folder, by security, with its cells as they stand."""
 
@@ -80,19 +90,21 @@ def create_counting_handler(config):
     return counting
 
 
+def raises(state):
+    raise KeyError("adj_close")
+
+
 def create_raising_handler(config):
-    def fault(state):
-        raise KeyError("adj_close")
-
-    return faulty(fault)
+    return faulty(raises)
 
 
-def create_exiting_handler(config):
-    return faulty(lambda state: sys.exit(3))
+def create_misbehaving_handler(config):
+    faults = {"RAISING": raises, "EXITING": lambda state: sys.exit(3), "FORGETFUL": lambda state: None}
 
+    def handler(security, chunk, orderbook, state):
+        return faults.get(security, lambda state: counting(security, chunk, orderbook, state))(state)
 
-def create_forgetful_handler(config):
-    return faulty(lambda state: None)
+    return handler
 
 
 def create_dying_handler(config):
@@ -108,10 +120,20 @@ def create_napping_handler(config):
 '''
 
 
+@pytest.fixture(scope="session")
+def make_strategies() -> Callable[[Path], Path]:
+    """Make below a folder the folder `my_strategies` with the file of plain handlers."""
+
+    def make(below: Path) -> Path:
+        folder = below / "my_strategies"
+        folder.mkdir()
+        (folder / "handlers.py").write_text(HANDLERS)
+        return folder
+
+    return make
+
+
 @pytest.fixture
-def strategies(tmp_path: Path) -> Path:
-    """A folder with one file of plain handlers: counting, raising, exiting, forgetful, dying, napping."""
-    folder = tmp_path / "my_strategies"
-    folder.mkdir()
-    (folder / "handlers.py").write_text(HANDLERS)
-    return folder
+def strategies(tmp_path: Path, make_strategies: Callable[[Path], Path]) -> Path:
+    """A folder with one file of plain handlers: counting, raising, misbehaving, dying, napping."""
+    return make_strategies(tmp_path)

@@ -104,9 +104,10 @@ def test_the_same_command_goes_on_after_an_interruption(
 
 
 def test_no_worker_outlives_a_driver_that_is_killed(ticks: Path, strategies: Path, tmp_path: Path) -> None:
+    let_aaa_go_first(ticks)
     driver = start(
         tmp_path, "--strategy", "napping", "--strategy-path", str(strategies), "--no-dashboard",
-        "--workers", "2", "--set", "nap=1",
+        "--workers", "2", "--set", "AAA.nap=0", "--set", "BBB.nap=60", "--set", "CCC.nap=60",
     )  # fmt: skip
     wait_until(lambda: bool(list(tmp_path.glob("out/parts/*/*.parquet"))))
     family = psutil.Process(driver.pid).children(recursive=True)

@@ -23,8 +23,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
 
 
-def test_a_run_leaves_the_files_that_people_know(dbatch: Dbatch, ticks: Path, tmp_path: Path, summary: Summary) -> None:
-    finished = dbatch(*RUN)
+def test_a_run_leaves_the_files_that_people_know(
+    dbatch_process: Dbatch, ticks: Path, tmp_path: Path, summary: Summary
+) -> None:
+    finished = dbatch_process(*RUN)
 
     assert finished.returncode == 0, finished.stderr
     out = tmp_path / "out"
@@ -129,8 +131,8 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(dbatch: Dbatch, ticks: Pat
     assert not (tmp_path / "out").exists()
 
 
-def test_json_tells_the_outcome_on_stdout_and_people_read_stderr(dbatch: Dbatch, ticks: Path) -> None:
-    finished = dbatch(*RUN, "--json")
+def test_json_tells_the_outcome_on_stdout_and_people_read_stderr(dbatch_process: Dbatch, ticks: Path) -> None:
+    finished = dbatch_process(*RUN, "--json")
 
     told = json.loads(finished.stdout)
     assert told["schema"] == "dbatch.run/1"
@@ -179,8 +181,8 @@ def test_every_wrong_parameter_is_named_at_once(dbatch: Dbatch, ticks: Path, tmp
     assert "Traceback" not in refused.stderr
 
 
-def test_a_misspelt_strategy_is_one_line_with_a_suggestion(dbatch: Dbatch, ticks: Path) -> None:
-    refused = dbatch("run", "--strategy", "v1_baselin", "--data", "ticks")
+def test_a_misspelt_strategy_is_one_line_with_a_suggestion(dbatch_process: Dbatch, ticks: Path) -> None:
+    refused = dbatch_process("run", "--strategy", "v1_baselin", "--data", "ticks")
 
     assert refused.returncode == 2
     assert "did you mean" in refused.stderr
@@ -216,6 +218,7 @@ def test_dates_cut_the_events_inclusively(dbatch: Dbatch, ticks: Path, tmp_path:
         (["--data", "ticks", "--config", "missing.json"], "missing.json"),
     ],
 )
+@pytest.mark.usefixtures("impatient")
 def test_what_cannot_be_done_is_one_line_and_exit_code_2(
     dbatch: Dbatch, ticks: Path, tmp_path: Path, arguments: list[str], said: str
 ) -> None:
@@ -256,12 +259,12 @@ def test_a_broken_file_is_a_named_failure_and_the_others_finish(
 
 
 def test_a_folder_in_use_by_another_process_is_refused_with_exit_code_5(
-    dbatch: Dbatch, ticks: Path, tmp_path: Path
+    dbatch_process: Dbatch, ticks: Path, tmp_path: Path
 ) -> None:
     from dbatch.results.folder import locked
 
     with locked(tmp_path / "out"):
-        refused = dbatch(*RUN)
+        refused = dbatch_process(*RUN)
 
     assert refused.returncode == 5
     assert str(os.getpid()) in refused.stderr
@@ -269,15 +272,15 @@ def test_a_folder_in_use_by_another_process_is_refused_with_exit_code_5(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
 def test_a_result_that_cannot_be_written_stops_the_run_and_leaves_no_torn_file(
-    dbatch: Dbatch, ticks: Path, strategies: Path, tmp_path: Path
+    dbatch_process: Dbatch, ticks: Path, strategies: Path, tmp_path: Path
 ) -> None:
     import resource
 
     frame = pd.read_parquet(ticks / "bbb.parquet")
-    pd.concat([frame] * 100).to_parquet(ticks / "bbb.parquet")
-    limit = 150_000
+    pd.concat([frame] * 20).to_parquet(ticks / "bbb.parquet")
+    limit = 50_000
 
-    stopped = dbatch(
+    stopped = dbatch_process(
         "run", "--strategy", "counting", "--strategy-path", strategies, "--data", "ticks",
         "--output-dir", "out", "--serial",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,36 +15,62 @@ Dbatch = Callable[..., subprocess.CompletedProcess[str]]
 Summary = Callable[[Path], pd.DataFrame]
 
 
+@pytest.fixture(scope="module")
+def misbehaved(
+    tmp_path_factory: pytest.TempPathFactory,
+    dbatch_in: Dbatch,
+    make_ticks: Callable[..., Path],
+    make_strategies: Callable[[Path], Path],
+    summary: Summary,
+) -> tuple[subprocess.CompletedProcess[str], pd.DataFrame]:
+    """A run of five securities on two processes, three of whose handlers misbehave, and its summary."""
+    folder = tmp_path_factory.mktemp("misbehaved")
+    make_ticks(folder, "aaa", "exiting", "forgetful", "raising", "zzz")
+    finished = dbatch_in(
+        folder, "run", "--strategy", "misbehaving", "--strategy-path", make_strategies(folder), "--data", "ticks",
+        "--output-dir", "out", "--no-dashboard", "--workers", "2",
+    )  # fmt: skip
+    return finished, summary(folder / "out")
+
+
 @pytest.mark.parametrize(
-    ("strategy", "status", "said"),
+    ("security", "status", "said"),
     [
-        ("raising", "failed", "KeyError: 'adj_close'"),
-        ("exiting", "crashed", "sys.exit(3)"),
-        ("forgetful", "failed", "must return the state"),
-        ("dying", "crashed", "worker process died"),
+        ("RAISING", "failed", "KeyError: 'adj_close'"),
+        ("EXITING", "crashed", "sys.exit(3)"),
+        ("FORGETFUL", "failed", "must return the state"),
     ],
 )
-def test_a_handler_that_misbehaves_is_a_named_failure_and_the_others_finish(
-    dbatch: Dbatch,
-    ticks: Path,
-    strategies: Path,
-    tmp_path: Path,
-    summary: Summary,
-    strategy: str,
-    status: str,
-    said: str,
+def test_a_handler_that_misbehaves_is_a_named_failure(misbehaved: Any, security: str, status: str, said: str) -> None:
+    finished, table = misbehaved
+
+    assert table.loc[security, "status"] == status
+    assert said in table.loc[security, "error"]
+    assert f"{status}: {security}: " in finished.stderr
+
+
+def test_handlers_that_misbehave_let_the_others_finish_and_show_no_traceback(misbehaved: Any) -> None:
+    finished, table = misbehaved
+
+    assert finished.returncode == 1, finished.stderr
+    assert table.index[table["status"] == "success"].tolist() == ["AAA", "ZZZ"]
+    assert "Traceback" not in finished.stderr
+
+
+def test_a_handler_that_kills_its_process_is_a_named_failure_and_the_others_finish(
+    dbatch: Dbatch, ticks: Path, strategies: Path, tmp_path: Path, summary: Summary
 ) -> None:
     finished = dbatch(
-        "run", "--strategy", strategy, "--strategy-path", strategies, "--data", "ticks",
+        "run", "--strategy", "dying", "--strategy-path", strategies, "--data", "ticks",
         "--output-dir", "out", "--no-dashboard", "--workers", "2",
     )  # fmt: skip
 
     assert finished.returncode == 1, finished.stderr
     assert "Traceback" not in finished.stderr
     table = summary(tmp_path / "out")
-    assert table["status"].to_dict() == {"AAA": "success", "BBB": status, "CCC": "success"}
-    assert said in table.loc["BBB", "error"]
-    assert f"{status}: BBB: " in finished.stderr
+    assert table["status"].to_dict() == {"AAA": "success", "BBB": "crashed", "CCC": "success"}
+    assert "worker process died" in table.loc["BBB", "error"]
+    assert "crashed: BBB: " in finished.stderr
 
 
 def test_the_traceback_of_a_failure_is_in_the_log(
@@ -98,7 +125,7 @@ def create_noisy_handler(config):
 """
 
 
-@pytest.mark.parametrize("how", [["--serial"], ["--workers", "2", "--no-dashboard"]])
+@pytest.mark.parametrize("how", [["--serial"], ["--workers", "1", "--no-dashboard"]])
 def test_what_a_strategy_prints_or_changes_about_the_process_harms_nothing(
     dbatch: Dbatch, ticks: Path, tmp_path: Path, how: list[str]
 ) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +23,8 @@ from dbatch.data.market import open_market
 from dbatch.data.read import read_events
 from dbatch.engine.job import chunk_of
 from dbatch.strategies import OrderBook
+
+Dbatch = Callable[..., subprocess.CompletedProcess[str]]
 
 STRATEGY = '''"""Buys at every hundredth trade."""
 
@@ -43,7 +48,9 @@ def create_patient_handler(config):
                         {"timestamp": row.timestamp, "side": "buy", "fill_price": row.price, "fill_qty": 1,
                          "realized_pnl": 0.0, "position": position, "pnl": 0.0}
                     )
-        time.sleep(config[security].get("nap", 0))
+        gate = config[security].get("gate")
+        while gate is not None and not os.path.exists(gate):
+            time.sleep(0.05)
         state["pid"] = os.getpid()
         with open(config[security]["pids"], "a") as file:
             file.write(f"{os.getpid()}\\n")
@@ -73,18 +80,21 @@ def market(tmp_path: Path) -> Path:
 
 
 def test_a_python_handler_on_two_processes_gives_the_fills_of_a_loop_by_hand(market: Path, tmp_path: Path) -> None:
-    pids = tmp_path / "pids.txt"
+    pids, gate = tmp_path / "pids.txt", tmp_path / "gate.txt"
     run = subprocess.Popen(
         [
             sys.executable, "-m", "dbatch", "run", "--strategy", "patient", "--strategy-path", "patient.py",
             "--data", "ticks", "--workers", "2", "--output-dir", "out", "--chunk-size", "1000",
-            "--set", "nap=0.5", "--set", f"pids={pids}",
+            "--set", f"gate={gate}", "--set", f"pids={pids}",
         ],
         cwd=tmp_path, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    base = dashboard_of(run)
-    assert set(listening_addresses(run.pid)) == {"127.0.0.1"}
-    assert shown_tasks(base), "no task page showed strategy/security"
+    try:
+        base = dashboard_of(run)
+        assert set(listening_addresses(run.pid)) == {"127.0.0.1"}
+        assert shown_tasks(base), "no task page showed strategy/security"
+    finally:
+        gate.touch()
     _, said = run.communicate(timeout=120)
     assert run.returncode == 0, said
     assert len(set(pids.read_text().split())) == 2
@@ -162,23 +172,20 @@ def listening_addresses(pid: int) -> list[str]:
     ]
 
 
-def test_an_existing_scheduler_runs_the_jobs_and_stays(market: Path, tmp_path: Path) -> None:
+def test_an_existing_scheduler_runs_the_jobs_and_stays(market: Path, tmp_path: Path, dbatch: Dbatch) -> None:
     from distributed import Client, LocalCluster
 
     with LocalCluster(
         n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
     ) as cluster:
-        finished = subprocess.run(
-            [
-                sys.executable, "-m", "dbatch", "run", "--strategy", "patient", "--strategy-path", "patient.py",
-                "--data", str(market), "--scheduler", cluster.scheduler_address, "--output-dir", "out",
-                "--set", f"pids={tmp_path / 'pids.txt'}",
-            ],
-            cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        finished = dbatch(
+            "run", "--strategy", "patient", "--strategy-path", "patient.py", "--data", market,
+            "--scheduler", cluster.scheduler_address, "--output-dir", "out", "--set", f"pids={tmp_path / 'pids.txt'}",
         )  # fmt: skip
         assert finished.returncode == 0, finished.stderr
         with Client(cluster) as client:
             assert client.submit(lambda: 7).result() == 7
+    assert str(os.getpid()) not in (tmp_path / "pids.txt").read_text().split()
     assert len(list((tmp_path / "out").glob("*_trades_timeseries.csv"))) == 4
 
 
@@ -195,37 +202,54 @@ def test_a_task_is_small_however_many_parameters_there_are(market: Path) -> None
     assert max(len(pickle.dumps(job)) for job in jobs) < 10_000
 
 
-def test_a_scheduler_that_dies_ends_the_run_with_exit_code_4(market: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("impatient")
+def test_a_scheduler_that_dies_ends_the_run_with_exit_code_4(market: Path, tmp_path: Path, dbatch: Dbatch) -> None:
+    pd.concat([pd.read_parquet(market / "s0.parquet")] * 2).to_parquet(market / "s0.parquet")  # the longest goes first
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     address = f"tcp://127.0.0.1:{port}"
-    dask = [sys.executable, "-m", "dask"]
-    scheduler = subprocess.Popen(
-        [*dask, "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"], stderr=subprocess.DEVNULL
+    scheduler, worker = (
+        subprocess.Popen([sys.executable, "-m", "dask", *words, "--no-dashboard"], stderr=subprocess.DEVNULL)
+        for words in (
+            ["scheduler", "--host", "127.0.0.1", "--port", port],
+            ["worker", address, "--no-nanny", "--nthreads", "1"],
+        )
     )
-    worker = subprocess.Popen(
-        [*dask, "worker", address, "--nworkers", "1", "--nthreads", "1", "--no-dashboard"], stderr=subprocess.DEVNULL
-    )
+    killer = threading.Thread(target=lambda: wait_for(tmp_path, "out/parts/*/*.parquet") and scheduler.kill())
+    killer.start()
+    waiting = [word for n in (1, 2, 3) for word in ("--set", f"S{n}.gate={tmp_path / 'never.txt'}")]
     try:
-        run = subprocess.Popen(
-            [
-                sys.executable, "-m", "dbatch", "run", "--strategy", "patient", "--strategy-path", "patient.py",
-                "--data", "ticks", "--scheduler", address, "--output-dir", "out", "--set", "nap=2",
-                "--set", f"pids={tmp_path / 'pids.txt'}",
-            ],
-            cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        wait_for_port(int(port))
+        finished = dbatch(
+            "run", "--strategy", "patient", "--strategy-path", "patient.py", "--data", "ticks",
+            "--scheduler", address, "--output-dir", "out", "--set", f"pids={tmp_path / 'pids.txt'}", *waiting,
         )  # fmt: skip
-        deadline = time.monotonic() + 60
-        while not list(tmp_path.glob("out/parts/*/*.parquet")) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        scheduler.kill()
-        _, said = run.communicate(timeout=60)
     finally:
+        killer.join()
         scheduler.kill()
         worker.kill()
+        scheduler.wait()
+        worker.wait()
 
-    assert run.returncode == 4, said
-    assert "the Dask cluster is gone" in said
-    assert "go on with: dbatch run" in said
-    assert "Traceback" not in said
+    assert finished.returncode == 4, finished.stderr
+    assert "the Dask cluster is gone" in finished.stderr
+    assert "go on with: dbatch run" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def wait_for(folder: Path, pattern: str) -> bool:
+    """Return whether a file of that name came about in time."""
+    deadline = time.monotonic() + 60
+    while not (found := list(folder.glob(pattern))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return bool(found)
+
+
+def wait_for_port(port: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)

@@ -26,6 +26,7 @@ PUBLISHED = (
     "v2_1_stop_loss",
 )
 WHOLE = 10**9
+Dbatch = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def published_fills(golden: Path, variant: str, security: str) -> pd.DataFrame:
@@ -62,15 +63,19 @@ def test_a_built_in_strategy_reproduces_its_published_fills(
 @pytest.mark.parametrize("how", [["--serial"], ["--workers", "2", "--no-dashboard"]])
 @pytest.mark.parametrize("variant", PUBLISHED)
 def test_the_command_writes_the_published_fills(
-    golden: Path,
-    tmp_path: Path,
-    dbatch: Callable[..., subprocess.CompletedProcess[str]],
-    variant: str,
-    how: list[str],
+    golden: Path, tmp_path: Path, dbatch: Dbatch, variant: str, how: list[str]
 ) -> None:
+    assert_published_fills_are_written(golden, tmp_path, dbatch, variant, how)
+
+
+def test_a_process_of_its_own_writes_the_published_fills(golden: Path, tmp_path: Path, dbatch_process: Dbatch) -> None:
+    assert_published_fills_are_written(golden, tmp_path, dbatch_process, "v2_1_stop_loss", ["--workers", "2"])
+
+
+def assert_published_fills_are_written(golden: Path, tmp_path: Path, run: Dbatch, variant: str, how: list[str]) -> None:
     strategy, _, override = variant.partition("@")
     setting = ["--set", override] if override else []
-    finished = dbatch(
+    finished = run(
         "run", "--strategy", strategy, "--data", golden / "ticks", "--output-dir", "out",
         "--config", golden / "configs" / f"{strategy}_config.json", *setting, *how,
     )  # fmt: skip

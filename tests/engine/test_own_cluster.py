@@ -67,7 +67,7 @@ def notes(tmp_path: Path, dbatch: Callable[..., object], monkeypatch: pytest.Mon
 
 def test_the_longest_is_started_first_and_workers_are_spared(notes: list[dict[str, object]]) -> None:
     assert [note["security"] for note in notes] == ["LARGE", "MEDIUM", "SMALL", "TINY"]
-    assert {(note["trim"], note["profile"], note["tick"]) for note in notes} == {(None, "100ms", "1s")}
+    assert {(note["trim"], note["profile"], note["tick"]) for note in notes} == {(None, "500ms", "1s")}
 
 
 def test_long_tasks_are_handed_out_one_by_one_and_short_ones_ahead() -> None:

@@ -224,7 +224,7 @@ def test_a_result_that_depends_on_where_chunks_are_cut_is_found_by_the_trace(ran
     assert not report.trace.equal
     assert "where chunks are cut" in report.notes[-1]
     assert exit_code(report) == 3
-    assert "the job ended otherwise in it" in report_lines(report)[-2]
+    assert "tracing CHANGED the result" in report_lines(report)[-2]
 
 
 def test_a_long_trace_of_a_plain_handler_is_said_to_be_one(

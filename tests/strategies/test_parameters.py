@@ -109,3 +109,47 @@ def test_a_fault_that_many_sections_share_is_said_once():
     with pytest.raises(ConfigError) as caught:
         validate(Parameters, {name: {"quote_size": "x"} for name in "ABCDE"}, "c.json")
     assert caught.value.faults == ("A.quote_size: must be int >= 0, is 'x' (str) (and 4 more securities)",)
+
+
+def said_of(sections, overrides):
+    with pytest.raises(ConfigError) as caught:
+        validate(Parameters, sections, "c.json", overrides)
+    return str(caught.value)
+
+
+def test_a_fault_that_was_set_by_hand_names_what_set_it_once_and_no_file():
+    hold = {"hold": 3}
+    assert said_of({"A": hold, "B": hold}, hold) == (
+        "--set hold: unknown parameter; known: quote_size, max_notional, stop_pct, side, levels, copy"
+    )
+
+
+def test_faults_that_were_set_by_hand_come_together():
+    values = {"quote_sise": 3, "copy": 2}
+    assert said_of({"A": values, "B": values}, values).splitlines() == [
+        "--set: 2 faults",
+        "  --set quote_sise: unknown parameter; did you mean 'quote_size'?",
+        "  --set copy: must be bool, is 2",
+    ]
+
+
+def test_what_was_set_for_one_security_is_named_as_it_was_written():
+    sections = {"Adib": {"copy": 2}, "B": {"copy": 3}}
+    assert said_of(sections, {"copy": 3, "adib.copy": 2}).splitlines()[1:] == [
+        "  --set adib.copy: must be bool, is 2",
+        "  --set copy: must be bool, is 3",
+    ]
+
+
+def test_faults_of_the_file_are_told_beside_those_set_by_hand():
+    assert said_of({"A": {"side": "hold", "copy": 2}, "B": {"copy": 2}}, {"copy": 2}).splitlines() == [
+        "c.json and --set: 2 faults",
+        "  A.side: must be 'buy' or 'sell', is 'hold' (str)",
+        "  --set copy: must be bool, is 2",
+    ]
+
+
+def test_a_fault_of_the_file_alone_names_the_file_alone():
+    assert said_of({"A": {"side": "hold", "copy": True}}, {"copy": True}) == (
+        "c.json: A.side: must be 'buy' or 'sell', is 'hold' (str)"
+    )

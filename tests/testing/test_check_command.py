@@ -152,6 +152,51 @@ def test_what_a_handler_raises_is_an_error_with_its_line(strategies: Path) -> No
     assert statuses(tests)[:2] == ["ok", "ok"]
 
 
+NOT_COMPILED = """
+from typing import NamedTuple
+
+from dbatch.sim import Event, Fill, no_fill
+from dbatch.strategies import EventStrategy
+from numba import njit
+
+
+class Parameters(NamedTuple):
+    pass
+
+
+class State(NamedTuple):
+    seen: int
+
+
+@njit(inline="always")
+def start(params: Parameters) -> State:
+    return State(0)
+
+
+@njit(inline="always")
+def on_event(params: Parameters, state: State, event: Event) -> tuple[State, tuple[Fill]]:
+    return state, no_fill()
+
+
+def create_broken_handler(config):
+    return EventStrategy(parameters=Parameters, bind=lambda given: given, start=start, on_event=on_event)
+"""
+
+
+def test_what_cannot_be_compiled_is_told_once_and_no_other_test_is_run(tmp_path: Path) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text(NOT_COMPILED)
+
+    result, tests = check("broken", path)
+
+    line = NOT_COMPILED.splitlines().index("    return state, no_fill()") + 1
+    at = TITLES.index("it trades on these events")
+    said = f"{path}:{line}: on_event returns (State, Fill), must return (State, (Fill,)), with 1 fill as annotated"
+    assert result.exit_code == 1
+    assert statuses(tests) == [*["ok"] * at, "error", *["not run"] * (len(TITLES) - at - 1)]
+    assert tests[at]["message"] == said
+
+
 def test_without_a_handler_no_other_test_is_run(strategies: Path) -> None:
     result, tests = check("empty", strategies)
 
@@ -231,7 +276,10 @@ def test_ctrl_c_leaves_no_process_behind(strategies: Path, tmp_path: Path) -> No
     ("arguments", "said"),
     [
         (["v1_base"], "error: unknown strategy 'v1_base'; did you mean 'v1_baseline'?"),
-        (["v1_baseline", "--set", "quote_sise=5"], "TEST.quote_sise: unknown parameter; did you mean 'quote_size'?"),
+        (
+            ["v1_baseline", "--set", "quote_sise=5"],
+            "error: --set quote_sise: unknown parameter; did you mean 'quote_size'?",
+        ),
         (["v1_baseline", "--set", "quote_size"], "error: --set: 'quote_size': must be KEY=VALUE"),
         (["v1_baseline", "--set", "ALFA.quote_size=5"], "error: --set: ALFA.quote_size: no security 'ALFA'"),
         (["v1_baseline", "--strategy-path", "nowhere"], "error: strategy path 'nowhere'"),
@@ -256,3 +304,18 @@ def test_the_path_may_stand_before_the_command(strategies: Path) -> None:
     result = CliRunner().invoke(app, ["--strategy-path", str(strategies), "check", "empty"])
 
     assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["show", "--help"]])
+def test_help_is_plain_text(arguments: list[str]) -> None:
+    shown = CliRunner().invoke(app, arguments).stdout
+
+    assert "Options:\n" in shown
+    assert "─" not in shown
+
+
+def test_help_says_what_name_is() -> None:
+    shown = CliRunner().invoke(app, ["check", "--help"]).stdout
+
+    assert "NAME" in shown.splitlines()[0]
+    assert "A strategy, as `dbatch strategies` calls it." in " ".join(shown.split())

@@ -33,7 +33,7 @@ HANDLER = '''"""A quoting strategy as people write them: a loop over rows, an or
 
 QUOTE_SHARES = 1_000
 LIMIT_SHARES = 20_000
-COOLDOWN_SECONDS = 300
+COOLDOWN_SECONDS = 600
 
 
 def quoter(security, chunk, orderbook, state):
@@ -243,7 +243,7 @@ def main() -> None:
     """Measure and print; exit code 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="runs of each way")
-    parser.add_argument("--rows", type=int, default=400_000, help="events of each security")
+    parser.add_argument("--rows", type=int, default=600_000, help="events of each security")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -82,7 +82,7 @@ def report_lines(report: ReplayReport) -> list[str]:
     lines += [f"{check.name:10}  {_check_text(check)}" for check in report.inputs]
     lines += [f"note: {note}" for note in report.notes]
     if report.trace is not None:
-        same = "the job ended in it as without it" if report.trace.equal else "the job ended otherwise in it"
+        same = f"tracing {'did not change' if report.trace.equal else 'CHANGED'} the result"
         lines.append(f"trace: {report.trace.rows:,} events in {report.trace.path}; {same}")
     return [*lines, *_verdict_lines(report)]
 
@@ -98,7 +98,7 @@ def _verdict_lines(report: ReplayReport) -> list[str]:
     then, now = report.then, report.now
     until = f" up to {report.until}" if report.until else ""
     if report.verdict == "equal":
-        return [f"equal: {now.fills:,} fills{until}, digest {now.digest[:12]}"]
+        return [f"equal: {_fills(now)}{until}, digest {now.digest[:12]}"]
     if report.verdict == "failed again":
         return [now.details.rstrip(), f"failed again, in the same way: {now.status}: {now.error}"]
     if report.verdict == "not reached":
@@ -114,5 +114,9 @@ def _verdict_lines(report: ReplayReport) -> list[str]:
 
 def _ending(outcome: Outcome) -> str:
     if outcome.status == "success":
-        return f"{outcome.fills:,} fills, digest {outcome.digest[:12]}"
+        return f"{_fills(outcome)}, digest {outcome.digest[:12]}"
     return f"{outcome.status}: {outcome.error}"
+
+
+def _fills(outcome: Outcome) -> str:
+    return f"{outcome.fills:,} fill{'s' * (outcome.fills != 1)}"

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from dbatch.plugins.discovery import Resolved
     from dbatch.strategies.parameters import ParameterInfo
 
-app = typer.Typer(help="List the strategies that can be run, and show their parameters.", no_args_is_help=False)
+app = typer.Typer(
+    help="List the strategies that can be run, show their parameters, check them.",
+    no_args_is_help=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A strategy, as `dbatch strategies` calls it.")]
 
 StrategyPath = Annotated[
     list[str] | None,
@@ -59,7 +66,7 @@ def list_command(context: typer.Context, strategy_path: StrategyPath = None, as_
 @app.command("show")
 def show_command(
     context: typer.Context,
-    name: str,
+    name: Name,
     strategy_path: StrategyPath = None,
     as_json: AsJson = False,
 ) -> None:
@@ -98,7 +105,7 @@ def show_command(
 @app.command("check")
 def check_command(
     context: typer.Context,
-    name: str,
+    name: Name,
     strategy_path: StrategyPath = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the runs; repeatable.")
@@ -106,7 +113,7 @@ def check_command(
     timeout: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Time for all tests.")] = 300,
     as_json: AsJson = False,
 ) -> None:
-    """Test whether strategy NAME keeps the contract, on made-up events, in a process of its own."""
+    """Test whether strategy NAME keeps the contract. It runs on made-up events, in a process of its own."""
     from contextlib import closing
 
     from dbatch.config.overrides import parse_overrides

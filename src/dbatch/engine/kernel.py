@@ -17,7 +17,6 @@ from typing import Any, get_type_hints
 import llvmlite
 import numba
 import numpy as np
-from numba.core.errors import NumbaError
 
 from dbatch.cache import cache_dir
 from dbatch.engine.loop import Loop, generate_loop
@@ -26,6 +25,9 @@ from dbatch.errors import HandlerError
 from dbatch.strategies import EventStrategy
 
 Replay = Callable[..., tuple[int, int, int, int]]
+
+_CHECKED = "every variable is set"
+"""What a loop in the cache was checked for; other words have every one checked again."""
 
 
 @dataclass(frozen=True)
@@ -43,24 +45,43 @@ def compile_kernel(strategy: EventStrategy) -> Kernel:
 
     Numba's own cache looks at the time stamp of one file, so a loop that inlines an edited function would come
     back stale; here the folder's name is a hash of all sources, of numba's version and of the CPU.
-    Raises StrategyError when the strategy is not written as the contract asks.
+    Raises StrategyError when the strategy is not written as the contract asks, or may read what it has not set.
     """
     loop = generate_loop(strategy)
-    parts = [f"{name}\n{source}" for name, source in reached_sources(sys.modules[name] for name in loop.modules)]
+    reached = reached_sources(sys.modules[name] for name in loop.modules)
+    parts = [f"{name}\n{source}" for name, source in reached]
     sources = hashlib.sha256("\0".join([loop.text, *parts]).encode()).hexdigest()
-    machine = hashlib.sha256(f"{sources} {_machine()}".encode()).hexdigest()[:32]
-    replay = _load(loop.text, f"_dbatch_kernel_{machine}", cache_dir() / "kernels" / machine)
+    machine = hashlib.sha256(f"{sources} {_machine()} {_CHECKED}".encode()).hexdigest()[:32]
+
+    def check() -> None:
+        from dbatch.engine.unset import reached_functions, refuse_unset
+
+        refuse_unset(reached_functions((strategy.start, strategy.on_event), [name for name, _ in reached]))
+
+    replay = _load(loop.text, f"_dbatch_kernel_{machine}", cache_dir() / "kernels" / machine, check)
     return Kernel(replay, loop, sources)
 
 
 @contextmanager
 def readable_compile_errors(strategy: EventStrategy) -> Iterator[None]:
-    """Turn numba's pages about code that it cannot compile into one line; the pages stay its cause."""
+    """Turn what stops numba into one line with the strategy's own line; numba's pages stay its cause.
+
+    What the compiled loop itself raises goes on as it is, but for numba's error where a path has no `return`.
+    """
     try:
         yield
-    except NumbaError as error:
-        said = " ".join(str(error).split())[:300]
-        raise HandlerError(f"{strategy.on_event.py_func.__module__}: cannot be compiled: {said}") from error
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        no_return = isinstance(error, TypeError) and str(error).endswith(", got None")
+        if compile_kernel(strategy).replay.signatures and not no_return:  # type: ignore[attr-defined]
+            raise
+        from dbatch.engine.compile_faults import compile_fault  # half of numba's compiler, for failures only
+
+        fault = compile_fault(strategy, error)
+        if fault is None:
+            raise
+        raise HandlerError(fault) from error
 
 
 def flatten(values: Any, params_type: type) -> tuple[np.ndarray, np.ndarray]:
@@ -98,13 +119,16 @@ def _machine() -> str:
     return " ".join((*versions, *cpu))
 
 
-def _load(text: str, module_name: str, folder: Path) -> Replay:
+def _load(text: str, module_name: str, folder: Path, check: Callable[[], None]) -> Replay:
+    """Return the loop in `folder`; where it is not there yet, `check` may refuse it before it is."""
     path = folder / f"{module_name}.py"
     try:
         if not path.exists():
+            check()
             _publish(path, text)
         return _import(module_name, path)
     except OSError:
+        check()
         scratch = Path(tempfile.mkdtemp(prefix="dbatch-kernel-")) / path.name
         _publish(scratch, text)
         return _import(module_name, scratch)

@@ -122,7 +122,7 @@ def generate_loop(strategy: EventStrategy) -> Loop:
     compiled, annotated and placed as the contract asks.
     """
     start, on_event = strategy.start, strategy.on_event
-    params_type, state_type, max_fills = _signature(start, on_event)
+    params_type, state_type, max_fills = signature_of(start, on_event)
     params = _Flattening()
     params_text = params.build(params_type, "params_", "params")
     state = _Flattening()
@@ -147,8 +147,11 @@ def generate_loop(strategy: EventStrategy) -> Loop:
     return Loop(text, tuple(sorted(modules)), params_type, tuple(state.leaves), state.ints, state.floats)
 
 
-def _signature(start: Any, on_event: Any) -> tuple[type, type, int]:
-    """Return Params, State and the number of fills an event may have, from the annotations."""
+def signature_of(start: Any, on_event: Any) -> tuple[type, type, int]:
+    """Return Params, State and the number of fills an event may have, from the annotations.
+
+    Raises StrategyError when the functions are not compiled, annotated and placed as the contract asks.
+    """
     for function in (start, on_event):
         if not hasattr(function, "py_func"):
             raise StrategyError(f"{function!r} must be compiled with @njit(inline='always')")
@@ -158,6 +161,7 @@ def _signature(start: Any, on_event: Any) -> tuple[type, type, int]:
         hints = get_type_hints(on_event.py_func)
         state_type, fills = hints["return"].__args__
         agreed = list(hints.values())[:2] == [params_type, state_type] and first_state is state_type
+        agreed = agreed and on_event.py_func.__code__.co_argcount == 3
         tuples = hasattr(params_type, "_fields") and hasattr(state_type, "_fields")
         if not agreed or not tuples or any(fill is not Fill for fill in fills.__args__):
             raise TypeError

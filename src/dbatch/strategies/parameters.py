@@ -17,6 +17,7 @@ from dbatch.errors import ConfigError
 
 REQUIRED = "required"
 _MAX_SAME_FAULTS = 3
+_Fault = tuple[str, str, str]  # section, parameter, what is wrong
 
 
 @dataclass(frozen=True)
@@ -41,21 +42,27 @@ def describe(parameters_cls: type) -> list[ParameterInfo]:
     return infos
 
 
-def validate(parameters_cls: type, sections: Mapping[str, Mapping[str, Any]], source: str) -> dict[str, Any]:
+def validate(
+    parameters_cls: type,
+    sections: Mapping[str, Mapping[str, Any]],
+    source: str,
+    overrides: Mapping[str, Any] = types.MappingProxyType({}),
+) -> dict[str, Any]:
     """Return one instance of `parameters_cls` for each section, under the same names.
 
     Types are strict: a bool is no number, a whole float is an int, an int is a float, NaN and infinity are
-    refused. Raises one ConfigError with the faults of all sections, each with its path.
+    refused. Raises one ConfigError with the faults of all sections, each with its path; those of a value that came
+    from `overrides`, which are as `parse_overrides` gives them, once each and under `--set` instead of `source`.
     """
     instances = {}
-    faults: list[tuple[str, str, str]] = []
+    faults: list[_Fault] = []
     for section, values in sections.items():
         accepted, found = _validated(parameters_cls, values)
         faults.extend((section, name, problem) for name, problem in found)
         if not found:
             instances[section] = parameters_cls(**accepted)
     if faults:
-        raise ConfigError(source, _grouped(faults))
+        raise _config_error(source, faults, overrides)
     return instances
 
 
@@ -105,7 +112,36 @@ def _unknown(name: str, known: Sequence[str]) -> str:
     )
 
 
-def _grouped(faults: Sequence[tuple[str, str, str]]) -> list[str]:
+def _config_error(source: str, faults: Sequence[_Fault], overrides: Mapping[str, Any]) -> ConfigError:
+    """Return the error of faults that lie in `source`, and of those that were set by hand."""
+    by_hand: dict[str, str] = {}
+    written = []
+    for section, name, problem in faults:
+        key = _set_by(section, name, overrides)
+        if key is None:
+            written.append((section, name, problem))
+        else:
+            by_hand[key] = problem
+    if not by_hand:
+        return ConfigError(source, _grouped(written))
+    if not written and len(by_hand) == 1:
+        ((key, problem),) = by_hand.items()
+        return ConfigError(f"--set {key}", [problem])
+    told = [f"--set {key}: {problem}" for key, problem in by_hand.items()]
+    sources = (source, "--set") if written else ("--set",)
+    return ConfigError(" and ".join(dict.fromkeys(sources)), [*_grouped(written), *told])
+
+
+def _set_by(section: str, name: str, overrides: Mapping[str, Any]) -> str | None:
+    """Return the key in `overrides` that set parameter `name` of a section: one for it alone beats one for all."""
+    for key in overrides:
+        security, _, parameter = key.rpartition(".")
+        if parameter == name and security.casefold() == section.casefold():
+            return key
+    return name if name in overrides else None
+
+
+def _grouped(faults: Sequence[_Fault]) -> list[str]:
     """Return one line a fault; one that many sections share, as from a default section, is said once."""
     sections: dict[tuple[str, str], list[str]] = {}
     for section, name, problem in faults:

@@ -8,11 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
+from unittest import SkipTest
 
 import numpy as np
 
 from dbatch.data.blocks import NOT_A_TIME, EventBlock, cut
+from dbatch.errors import HandlerError, StrategyError
 from dbatch.schema import EVENT_TYPES
+from dbatch.strategies import EventStrategy
 from dbatch.testing.outcome import Outcome
 from dbatch.testing.subject import Job, Sections, Subject, Watch
 from dbatch.testing.turns import Turns
@@ -23,6 +26,8 @@ KINDS: Final = (*EVENT_TYPES, "event without a type")
 _DAY: Final = 86_400_000_000_000
 _SHORT: Final = 500
 _TURN: Final = 100
+_NOT_COMPILED: Final[set[object]] = set()
+"""Strategies of this process whose compiled code is no strategy: every other test would fail with the same words."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,24 @@ class Bench:
         return {FIRST: self.parameters, SECOND: self.parameters}
 
     def job(self, security: str = FIRST, watch: Watch | None = None) -> Job:
-        """Return a job of a fresh handler."""
-        return self.subject.job(self.sections, security, watch)
+        """Return a job of a fresh handler.
+
+        Raises SkipTest for a strategy that could not be compiled in an earlier job: that was told then.
+        """
+        strategy = self.subject.ref or self.subject.factory
+        if strategy in _NOT_COMPILED:
+            raise SkipTest("the strategy cannot be compiled, as another test says")
+        run = self.subject.job(self.sections, security, watch)
+
+        def told_once(blocks: Iterable[EventBlock]) -> Outcome:
+            try:
+                return run(blocks)
+            except (StrategyError, HandlerError):
+                if isinstance(self.subject.make(self.sections), EventStrategy):
+                    _NOT_COMPILED.add(strategy)
+                raise
+
+        return told_once
 
     def run(
         self,

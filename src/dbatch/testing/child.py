@@ -46,9 +46,15 @@ def main() -> None:
 
 
 def check(spec: Mapping[str, Any], tell: Tell) -> None:
-    """Run the tests in their order; without a handler, which is the first test, none of the others."""
+    """Run the tests in their order; without a handler, which is the first test, none of the others.
+
+    Nor are they once a strategy could not be compiled.
+    """
+    from unittest import SkipTest
+
     from dbatch.errors import ConfigError
     from dbatch.model import StrategyRef
+    from dbatch.testing.bench import FIRST
     from dbatch.testing.contract import StrategyContract, contract_tests
 
     ref = StrategyRef(**spec["ref"])
@@ -62,7 +68,9 @@ def check(spec: Mapping[str, Any], tell: Tell) -> None:
         try:
             getattr(contract, name)()
         except ConfigError as error:
-            tell(usage=str(error))
+            tell(usage="; ".join(f"--set {fault.removeprefix(f'{FIRST}.')}" for fault in error.faults))
+            return
+        except SkipTest:
             return
         except BaseException as error:  # noqa: BLE001 - filed under its test; it is the strategy's, whatever it is
             status, message = _verdict(error, ref)
