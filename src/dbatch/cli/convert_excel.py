@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from dbatch.data.convert import ConversionOutcome
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command("convert-excel")

@@ -10,7 +10,13 @@ import typer
 if TYPE_CHECKING:
     from dbatch.data.check import CheckOutcome
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Look at files of events.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Look at files of events.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
 
 @app.callback()
