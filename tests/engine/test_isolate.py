@@ -24,6 +24,11 @@ import sys
 import time
 
 
+def hang():
+    while True:
+        pass
+
+
 def grow():
     held = []
     while True:
@@ -38,7 +43,7 @@ def fork_and_ignore():
 
 
 FAULTS = {
-    "hang": lambda: [None for _ in iter(int, 1)],
+    "hang": hang,
     "hang in C": lambda: ctypes.PyDLL(None).sleep(100_000),
     "segfault": lambda: ctypes.string_at(0),
     "os._exit": lambda: os._exit(7),

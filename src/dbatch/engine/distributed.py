@@ -19,10 +19,10 @@ from distributed.scheduler import KilledWorker
 from dbatch.cache import cache_dir
 from dbatch.data.read import stop_reading
 from dbatch.engine.isolate.parent import prepare, run_isolated
+from dbatch.engine.ready import leave_modules_alone, load
 from dbatch.engine.unit import run_unit
-from dbatch.errors import ClusterError, DbatchError
+from dbatch.errors import ClusterError
 from dbatch.model import Job, Receipt, RunContext
-from dbatch.plugins.loading import load_factory
 from dbatch.plugins.shipping import ShippedStrategy, localise, pack
 
 _MOST_TASKS_A_SLOT = 4
@@ -49,10 +49,9 @@ class RunOnWorker(WorkerPlugin):  # type: ignore[misc]
         if self.context.limits:
             prepare()
             return
-        with contextlib.suppress(DbatchError):  # each job will say what is wrong
-            load_factory(self.context.strategy)
-        if not self.context.compiled:
-            import pandas  # noqa: F401 - half a second that the first chunk would pay
+        load(self.context)
+        if self.shipped is None and worker.nanny is not None:  # a process of our own cluster
+            leave_modules_alone()
 
     def teardown(self, worker: Any) -> None:
         if self.stop is not None:

@@ -72,11 +72,11 @@ def execute(
     slots = execution.slots(-(-len(jobs) // execution.unit_jobs))
     kind = execution.kind(compiled)
     if kind == "serial":
+        from dbatch.engine.ready import load
         from dbatch.engine.sequential import run_sequential
 
-        if not compiled:
-            import pandas  # noqa: F401 - as workers do, before they are ready
-
+        if not context.limits:
+            load(context)
         on_start(1, None)
         yield from run_sequential(context, jobs)
         return

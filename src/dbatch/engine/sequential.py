@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dbatch.engine.isolate.parent import prepare, run_isolated
+from dbatch.engine.ready import modules_left_alone
 from dbatch.engine.unit import run_unit
 from dbatch.model import Job, Receipt, RunContext
 
@@ -15,5 +16,6 @@ def run_sequential(context: RunContext, jobs: Sequence[Job]) -> Iterator[Receipt
         prepare()
         yield from run_isolated(context, jobs)
         return
-    for job in jobs:
-        yield run_unit(context, job)
+    with modules_left_alone(context):
+        for job in jobs:
+            yield run_unit(context, job)
