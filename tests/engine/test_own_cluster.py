@@ -17,6 +17,7 @@ from dbatch.model import Receipt
 
 STRATEGY = '''"""Writes down what it finds in its process."""
 
+import gc
 import json
 import os
 
@@ -29,6 +30,7 @@ def create_curious_handler(config):
             "security": security,
             "trim": os.environ.get("MALLOC_TRIM_THRESHOLD_"),
             "profile": dask.config.get("distributed.worker.profile.interval"),
+            "modules": gc.get_freeze_count(),
             "tick": dask.config.get("distributed.admin.tick.interval"),
         }
         with open(config[security]["notes"], "a") as file:
@@ -67,6 +69,7 @@ def notes(tmp_path: Path, dbatch: Callable[..., object], monkeypatch: pytest.Mon
 
 def test_the_longest_is_started_first_and_workers_are_spared(notes: list[dict[str, object]]) -> None:
     assert [note["security"] for note in notes] == ["LARGE", "MEDIUM", "SMALL", "TINY"]
+    assert all(note["modules"] > 10_000 for note in notes), "modules are looked at in each garbage collection"
     assert {(note["trim"], note["profile"], note["tick"]) for note in notes} == {(None, "500ms", "1s")}
 
 

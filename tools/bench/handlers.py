@@ -228,9 +228,7 @@ def table(costs: dict[str, list[Cost]], found: Verdict) -> str:
         )
         by_work = statistics.median(one.work / cost.work for one, cost in zip(alone, several, strict=True))
         by_total = statistics.median(one.total / cost.total for one, cost in zip(alone, several, strict=True))
-        lines.append(
-            f"{name:22}{work:9.2f}{by_work:10.3f}{cpu:9.2f}{total:9.2f}{by_total:10.3f}{several[0].fills:9,}"
-        )
+        lines.append(f"{name:22}{work:9.2f}{by_work:10.3f}{cpu:9.2f}{total:9.2f}{by_total:10.3f}{several[0].fills:9,}")
     lines += [
         f"speed-up of dbatch / of two bare loops: {found.speed_up_ratio:.3f} (target >= {SPEED_UP_TARGET}), "
         f"with start-up {found.total_ratio:.3f}",
@@ -243,7 +241,7 @@ def main() -> None:
     """Measure and print; exit code 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="runs of each way")
-    parser.add_argument("--rows", type=int, default=600_000, help="events of each security")
+    parser.add_argument("--rows", type=int, default=400_000, help="events of each security")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
