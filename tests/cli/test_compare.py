@@ -174,7 +174,7 @@ def test_two_strategies_are_shown_side_by_side(compare: Command, ticks: Path, st
     code, out, err = compare(left, right)
     assert code == 3
     assert "note: they were asked differently: strategies v1_baseline and raising\n" in err
-    lines = {line.split()[0]: line.split() for line in out[out.index("max_drawdown") :].splitlines()[1:] if line}
+    lines = {line.split()[0]: line.split() for line in out[out.index("drawdown right") :].splitlines()[1:] if line}
     assert list(lines) == ["AAA", "BBB", "CCC", "total", "NOT"]
     assert lines["BBB"][2::2] == ["-"] * 4
     document = strict(compare(left, right, "--json")[1])

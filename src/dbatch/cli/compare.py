@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from dbatch.equivalence.results import ResultSet
     from dbatch.equivalence.side_by_side import Performance, SideBySide
 
+_TITLES = ("trades", "pnl", "win rate", "drawdown")
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
@@ -71,7 +73,8 @@ def _print_text(comparison: Comparison, asked: str, lines: list[SideBySide], onl
     print_comparison(comparison, only_changed=only_changed)
     if lines:
         typer.echo()
-        header = ("security", "trades", "", "realized_pnl", "", "win_rate", "", "max_drawdown", "")
+        titles = (f"{title} {side}" for title in _TITLES for side in ("left", "right"))
+        header = ("security", *titles)
         print_table(header, [_cells(line) for line in lines])
     verdict = f"EQUAL: {comparison.rows:,} fills" if comparison.holds else f"NOT EQUAL: {comparison.reason}"
     typer.echo(f"\n{verdict}")
