@@ -373,3 +373,10 @@ def test_a_trades_time_keeps_its_nanoseconds_whoever_made_it() -> None:
     fills = fills_of_trades([trade(timestamp=time) for time in times])
 
     assert fills.timestamps.tolist() == [np.datetime64(moment, "ns").astype("int64")] * 3
+
+
+@pytest.mark.parametrize("year", [1500, 3000])
+@pytest.mark.parametrize("kind", [str, np.datetime64, pd.Timestamp, pd.Timestamp.fromisoformat])
+def test_a_time_that_nanoseconds_cannot_hold_is_refused_whoever_made_it(kind: Any, year: int) -> None:
+    with pytest.raises(HandlerError, match="must be a time between the years 1678 and 2261"):
+        fills_of_trades([trade(timestamp=kind(f"{year}-01-01T10:00:00"))])

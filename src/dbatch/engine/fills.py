@@ -163,8 +163,10 @@ def _nanoseconds(value: Any) -> int:
         clock = clock.replace(tzinfo=None)
     if hasattr(clock, "to_datetime64"):  # pandas' times are datetimes too, but have nanoseconds
         clock = clock.to_datetime64()
-    if isinstance(clock, str | dt.date | np.datetime64) and 1678 <= getattr(clock, "year", 1970) <= 2261:
-        moment = int(np.datetime64(clock, "ns").astype("int64"))  # type: ignore[call-overload]  # any of the three
+    if isinstance(clock, str | dt.date | np.datetime64):
+        clock = np.datetime64(clock)
+        if 1678 <= clock.astype("datetime64[Y]").astype("int64") + 1970 <= 2261:  # beyond, nanoseconds wrap around
+            moment = int(clock.astype("datetime64[ns]").astype("int64"))
     if moment == NOT_A_TIME:
         raise ValueError(f"timestamp is {value!r}, must be a time between the years 1678 and 2261")
     return moment
