@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dbatch.cli import options
+from dbatch.cli.signals import raise_on_signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +83,7 @@ def benchmark_request(
     if output is not None and output.is_dir():
         raise UsageError(f"--output {output}: is a folder, must be a file")
     earlier = None if against is None else read_report(against)
-    _stop_on_signals()
+    raise_on_signals()
     with stdout_kept_for_data():
         subject = subject_of(request)
         if earlier is not None:
@@ -141,15 +141,3 @@ def _exit_code(report: Report) -> int:
     if report.fills == 0:
         typer.echo("note: there is no fill, so equal results say little", err=True)
     return 3 if differing else 0
-
-
-def _stop_on_signals() -> None:
-    """Make the signals that would end this process at once end the runs it has started as well, as Ctrl-C does."""
-    from dbatch.errors import Interrupted
-
-    def stop(number: int, frame: Any) -> None:
-        raise Interrupted(number)
-
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)

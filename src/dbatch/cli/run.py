@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbatch.cli import options
 from dbatch.cli.progress import Progress, observer_for
+from dbatch.cli.signals import raise_on_signals
 
 if TYPE_CHECKING:
     from dbatch.batch import Plan, RunOutcome, RunRequest
@@ -127,20 +127,15 @@ def _benchmark(request: RunRequest, as_json: bool) -> int:
 
 def _stop_on_signals() -> None:
     """Make the first signal stop the run in good order, and a second one at once."""
-    from dbatch.errors import Interrupted
-
     heard: list[int] = []
 
-    def stop(number: int, frame: Any) -> None:
+    def hear(number: int) -> None:
         heard.append(number)
         if len(heard) > 1:
             _leave_at_once(number)
         os.write(2, b"stopping; finished jobs are kept (once more stops at once)\n")
-        raise Interrupted(number)
 
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
+    raise_on_signals(hear)
 
 
 def _leave_at_once(number: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ from typer.core import TyperCommand
 
 from dbatch.cli import options
 from dbatch.cli.run import stdout_kept_for_data
+from dbatch.cli.signals import raise_on_signals
 
 if TYPE_CHECKING:
     from dbatch.batch import RunRequest
@@ -103,23 +103,11 @@ def verify(
         against=_other(request, against, against_path),
         keep=None if keep is None else keep.absolute(),
     )
-    _leave_in_order_on_signals()
+    raise_on_signals()
     with stdout_kept_for_data():
         report = verify_run(asked, tell=lambda text: typer.echo(text, err=True))
     _print(report, as_json)
     raise typer.Exit(0 if report.holds else 3)
-
-
-def _leave_in_order_on_signals() -> None:
-    """Make a signal end the command in good order: no process and no temporary folder stays behind."""
-    from dbatch.errors import Interrupted
-
-    def leave(number: int, frame: Any) -> None:
-        raise Interrupted(number)
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), leave)
 
 
 def _other(request: RunRequest, name: str | None, path: str | None) -> RunRequest | None:
