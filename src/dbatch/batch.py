@@ -185,13 +185,7 @@ def _receipts(
         output_dir=str(plan.output_dir),
         limits=request.limits,
     )
-    yield from execute(
-        request.execution,
-        context,
-        todo,
-        compiled=plan.compiled,
-        on_start=begin,
-    )
+    yield from execute(request.execution, context, todo, on_start=begin)
 
 
 def _ordered(plan: Plan, receipts: Mapping[str, Receipt], stopped: str) -> tuple[Receipt, ...]:

@@ -20,7 +20,7 @@ from dbatch.cache import cache_dir
 from dbatch.data.read import stop_reading
 from dbatch.engine.isolate.parent import prepare, run_isolated
 from dbatch.engine.ready import leave_modules_alone, load
-from dbatch.engine.unit import run_unit
+from dbatch.engine.unit import run_worker_unit
 from dbatch.errors import ClusterError
 from dbatch.model import Job, Receipt, RunContext
 from dbatch.plugins.shipping import ShippedStrategy, localise, pack
@@ -64,15 +64,7 @@ def run_on_worker(plugin: str, unit: tuple[Job, ...]) -> list[Receipt]:
     run = get_worker().plugins[plugin]
     if run.context.limits:
         return list(run_isolated(run.context, unit, stop=run.stop.is_set))
-    return [_run_job(run, job) for job in unit]
-
-
-def _run_job(run: RunOnWorker, job: Job) -> Receipt:
-    try:
-        return run_unit(run.context, job, stop=run.stop.is_set)
-    except KeyboardInterrupt:  # not the user's: workers do not hear Ctrl-C
-        error = "the handler raised KeyboardInterrupt"
-        return Receipt(key=job.key, security=job.security.name, status="crashed", error=error)
+    return [run_worker_unit(run.context, job, stop=run.stop.is_set) for job in unit]
 
 
 @contextmanager

@@ -61,7 +61,6 @@ def execute(
     context: RunContext,
     jobs: Sequence[Job],
     *,
-    compiled: bool,
     on_start: Callable[[int, str | None], None],
 ) -> Iterator[Receipt]:
     """Yield the receipts of `jobs` as they finish, after `on_start` was told of the slots and the dashboard.
@@ -70,7 +69,7 @@ def execute(
     """
     jobs = execution.ordered(jobs)
     slots = execution.slots(-(-len(jobs) // execution.unit_jobs))
-    kind = execution.kind(compiled)
+    kind = execution.kind(context.compiled)
     if kind == "serial":
         from dbatch.engine.ready import load
         from dbatch.engine.sequential import run_sequential

@@ -61,6 +61,15 @@ def run_unit(context: RunContext, job: Job, *, stop: Callable[[], bool] = lambda
     )
 
 
+def run_worker_unit(context: RunContext, job: Job, *, stop: Callable[[], bool] = lambda: False) -> Receipt:
+    """Return what `run_unit` does, in a process that does not hear Ctrl-C: there KeyboardInterrupt is the handler's."""
+    try:
+        return run_unit(context, job, stop=stop)
+    except KeyboardInterrupt:
+        error = "the handler raised KeyboardInterrupt"
+        return Receipt(key=job.key, security=job.security.name, status="crashed", error=error)
+
+
 def _run(context: RunContext, job: Job, stop: Callable[[], bool], faults: Faults) -> JobResult:
     handler = make_handler(context.strategy, context.sections)
     blocks = within(read_events(job.security, context.chunk_rows, faults), context.window)

@@ -8,9 +8,9 @@ import signal
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
-from dbatch.engine.unit import run_unit
+from dbatch.engine.unit import run_worker_unit
 from dbatch.lifetime import die_with_parent
-from dbatch.model import Job, Limits, Receipt, RunContext
+from dbatch.model import Job, Limits, RunContext
 
 BEGUN, DONE, BROKEN = "begun", "done", "broken"
 _ROOM = 1 << 30
@@ -29,10 +29,7 @@ def run_jobs(pipe: Connection, stacks: str, context: RunContext, jobs: Sequence[
         for job in jobs:
             pipe.send((BEGUN, job.key))
             try:
-                pipe.send((DONE, run_unit(context, job)))
-            except KeyboardInterrupt:  # not the user's: the driver alone hears Ctrl-C
-                error = "the handler raised KeyboardInterrupt"
-                pipe.send((DONE, Receipt(job.key, job.security.name, "crashed", error=error)))
+                pipe.send((DONE, run_worker_unit(context, job)))
             except Exception as error:  # noqa: BLE001 - results cannot be kept: the worker raises it again
                 pipe.send((BROKEN, error))
                 return
