@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from dbatch.data.sample import sample_path
 from dbatch.engine.execute import Execution, execute
 from dbatch.engine.observe import Observer, Silent
 from dbatch.engine.plan import Request, code_hash, make_jobs
+from dbatch.engine.units import FixedUnits
 from dbatch.errors import ClusterError, Interrupted, StorageError, UsageError
 from dbatch.model import Job, Limits, Receipt, RunContext, StrategyRef, Window
 from dbatch.plugins.discovery import resolve, search_paths
@@ -143,7 +145,7 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
 
     try:
         with contextlib.closing(_receipts(plan, request, todo, begin)) as arriving:
-            for receipt in arriving:
+            for receipt in chain.from_iterable(arriving):
                 journal.commit(receipt)
                 receipts[receipt.key] = receipt
                 observer.finished(receipt)
@@ -171,7 +173,7 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
 
 def _receipts(
     plan: Plan, request: RunRequest, todo: Sequence[Job], begin: Callable[[int, str | None], None]
-) -> Generator[Receipt, None, None]:
+) -> Generator[list[Receipt], None, None]:
     if not todo:  # everything is computed, but files that people read are missing
         begin(0, None)
         return
@@ -184,8 +186,10 @@ def _receipts(
         chunk_rows=request.chunk_rows,
         output_dir=str(plan.output_dir),
         limits=request.limits,
+        isolated=bool(request.limits),
     )
-    yield from execute(request.execution, context, todo, on_start=begin)
+    units = request.execution.units(context, todo)
+    yield from execute(request.execution, [context], FixedUnits(units), at_most=len(units), on_start=begin)
 
 
 def _ordered(plan: Plan, receipts: Mapping[str, Receipt], stopped: str) -> tuple[Receipt, ...]:

@@ -3,7 +3,38 @@
 from __future__ import annotations
 
 import os
+import signal
+from itertools import count
 from pathlib import Path
+from typing import Final
+
+PUBLICATION: Final = (
+    "the part is written under a temporary name",
+    "it is flushed to the disk",
+    "it has its final name",
+    "its folder is flushed to the disk",
+    "the receipts are made",
+    "the receipts are at the driver",
+    "the receipts are in the ledger",
+    "the task is forgotten",
+)
+"""The steps of the way from a finished unit to a result that is safe; `passed` counts them from 1."""
+
+CRASH_AT: Final = "DBATCH_CRASH_AT"
+_TIMES = count(1)
+
+
+def passed(step: int) -> None:
+    """Mark that step number `step` of `PUBLICATION` is done.
+
+    For tests: with `DBATCH_CRASH_AT` "3", this process is killed once step 3 is done; with "3:5", the fifth time.
+    """
+    asked = os.environ.get(CRASH_AT)
+    if asked is None:
+        return
+    number, _, time = asked.partition(":")
+    if int(number) == step and next(_TIMES) == int(time or 1):
+        os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
 
 
 def move_into_place(temporary: str | Path, path: Path) -> None:
@@ -13,6 +44,7 @@ def move_into_place(temporary: str | Path, path: Path) -> None:
     """
     os.chmod(temporary, 0o666 & ~_umask())
     os.replace(temporary, path)
+    passed(3)
     if os.name == "nt":  # a folder cannot be opened there
         return
     handle = os.open(path.parent, os.O_RDONLY)
@@ -20,6 +52,7 @@ def move_into_place(temporary: str | Path, path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+    passed(4)
 
 
 def _umask() -> int:

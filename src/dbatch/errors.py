@@ -10,6 +10,7 @@ DbatchError
 |- DataError             one security's data cannot be used: a named failure of that security
 |  |- SchemaError        columns or types are not those of events
 |  `- WorkbookError      a workbook cannot be read
+|- MissingDataError      a strategy needs what the data does not have: that job is skipped
 |- HandlerError          a strategy's handler broke its contract
 |- StorageError          results cannot be kept: exit code 4, the run can go on later
 `- ClusterError          the Dask cluster is gone: exit code 4, the run can go on later
@@ -68,6 +69,10 @@ class SchemaError(DataError):
 
 class WorkbookError(DataError):
     """A workbook cannot be read, as a whole or in one sheet."""
+
+
+class MissingDataError(DbatchError):
+    """A strategy needs a column or events that the data does not have; strategies may raise it. The job is skipped."""
 
 
 class HandlerError(DbatchError):

@@ -45,5 +45,23 @@ SUMMARY_MEASURE_COLUMNS: Final = ("rows", "runtime_sec", "peak_rss_mb", "status"
 METRIC_COLUMNS: Final = ("win_rate", "max_drawdown", "turnover")
 """What comes last in the summary: metrics of a job's fills, see `metrics.fills`. Result columns again."""
 
-RESULT_SCHEMA_VERSION: Final = 2
+JOB_METRIC_COLUMNS: Final = (
+    "total_pnl",
+    "sharpe",
+    "sortino",
+    "annual_volatility_pct",
+    "max_drawdown_pct",
+    "max_drawdown_start",
+    "max_drawdown_trough",
+    "max_drawdown_end",
+    "max_drawdown_days",
+    "round_trips",
+    "round_trip_win_rate",
+    "round_trip_return_pct",
+    "profit_factor",
+    "expectancy",
+)
+"""The other metrics of a batch's jobs, see `metrics.names.JobMetrics`. Result columns too."""
+
+RESULT_SCHEMA_VERSION: Final = 3
 """Part of every job's key: results of another version are never mixed with these."""

@@ -21,7 +21,7 @@ def test_modules_are_left_alone_until_the_block_ends_however_it_ends() -> None:
     frozen: list[int] = []
 
     def fail() -> None:
-        with modules_left_alone(context_of(compiled=False)):
+        with modules_left_alone([context_of(compiled=False)]):
             frozen.append(gc.get_freeze_count())
             raise ValueError("stop")
 
@@ -33,5 +33,5 @@ def test_modules_are_left_alone_until_the_block_ends_however_it_ends() -> None:
 
 
 def test_a_compiled_strategy_needs_nothing_of_it() -> None:
-    with modules_left_alone(context_of(compiled=True)):
+    with modules_left_alone([context_of(compiled=True)]):
         assert gc.get_freeze_count() == 0

@@ -16,7 +16,7 @@ from dbatch.equivalence.compare import Comparison, compare_results
 from dbatch.equivalence.results import read_results
 from dbatch.results import export
 from dbatch.results.ledger import open_ledger
-from dbatch.results.publish import publish_part
+from dbatch.results.part import PartRow, publish, read_fills
 
 Change = Callable[[pa.Table], pa.Table]
 
@@ -26,15 +26,15 @@ def forge(folder: Path, security: str, change: Change = lambda fills: fills, **f
     with open_ledger(folder) as ledger:
         receipts = {receipt.security: receipt for receipt in ledger.receipts().values()}
         old = receipts[security]
-        fills = change(export.read_part(folder, old).replace_schema_metadata(None))
-        part, sha256 = publish_part(str(folder), old.key, fills, security)
-        receipts[security] = dataclasses.replace(old, part=part, sha256=sha256, **facts)
+        fills = change(read_fills(folder, old))
+        (receipts[security],) = publish(folder, [PartRow(dataclasses.replace(old, **facts), fills=fills)])
+        ledger.forget([old.key])
         ledger.commit(receipts[security])
     ordered = sorted(receipts.values(), key=lambda receipt: receipt.security)
     good = [receipt for receipt in ordered if receipt.status == "success"]
     export.export_trades(folder, security, fills)
     export.export_summary(folder, ordered)
-    export.export_fills(folder, iter([(receipt.security, export.read_part(folder, receipt)) for receipt in good]))
+    export.export_fills(folder, iter([(receipt.security, read_fills(folder, receipt)) for receipt in good]))
 
 
 def at(table: pa.Table, row: int, column: str, change: Callable[[Any], Any]) -> pa.Table:

@@ -115,4 +115,4 @@ def test_fills_are_kept_bit_for_bit_as_the_engine_keeps_them() -> None:
 def fills_result(fills: Fills) -> Any:
     from dbatch.engine.job import JobResult
 
-    return JobResult(fills, 2, 0.0, 1, 2, 0)
+    return JobResult(fills, 2, 0.0, np.array([20_192]), None, 2, 0)

@@ -1,37 +1,15 @@
-"""Parts are whole or not there, and a second publication of the same job is harmless."""
+"""Files are whole or not there."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from dbatch.errors import StorageError
 from dbatch.results import publish
-from dbatch.results.publish import publish_part, write_atomically
-
-FILLS = pa.table({"fill_price": [1.5, 2.5]})
-KEY = "ab" * 16
-
-
-def test_a_part_has_the_hash_that_is_told_and_its_name_follows_from_the_key(tmp_path: Path) -> None:
-    name, sha256 = publish_part(str(tmp_path), KEY, FILLS, "AAA")
-
-    assert name == f"parts/ab/{KEY}.parquet"
-    assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == sha256
-    assert pq.ParquetFile(tmp_path / name).read().equals(FILLS)
-
-
-def test_publishing_twice_leaves_one_part_with_the_same_bytes(tmp_path: Path) -> None:
-    first = publish_part(str(tmp_path), KEY, FILLS, "AAA")
-    content = (tmp_path / first[0]).read_bytes()
-
-    assert publish_part(str(tmp_path), KEY, FILLS, "AAA") == first
-    assert [path.read_bytes() for path in tmp_path.rglob("*.parquet")] == [content]
+from dbatch.results.publish import write_atomically
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
@@ -63,23 +41,6 @@ def test_an_interruption_in_the_middle_leaves_no_temporary_file(
     with pytest.raises(KeyboardInterrupt):
         write_atomically(tmp_path / "part.parquet", b"new")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_flipped_byte_in_a_part_is_refused(tmp_path: Path) -> None:
-    from dbatch.model import Receipt
-    from dbatch.results.export import is_intact, read_part
-
-    table = pa.table({"fill_price": [float(number) for number in range(5_000)]})
-    name, sha256 = publish_part(str(tmp_path), KEY, table, "AAA")
-    receipt = Receipt(KEY, "AAA", "success", part=name, sha256=sha256)
-    assert is_intact(tmp_path, receipt)
-    content = bytearray((tmp_path / name).read_bytes())
-    content[len(content) // 3] ^= 1
-    (tmp_path / name).write_bytes(content)
-
-    assert not is_intact(tmp_path, receipt)
-    with pytest.raises(StorageError):
-        read_part(tmp_path, receipt)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")

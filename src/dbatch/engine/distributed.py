@@ -1,56 +1,69 @@
-"""Jobs on a Dask cluster: one security, one partition, one task; receipts in completion order."""
+"""Units on a Dask cluster, one task each; receipts in completion order."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 import uuid
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
+from queue import Empty, SimpleQueue
 from threading import Event as Flag
-from typing import Any
+from typing import Any, Final
 
-from distributed import Client, WorkerPlugin, as_completed, get_worker
+from distributed import Client, WorkerPlugin, get_worker
 from distributed.client import CancelledError
 from distributed.scheduler import KilledWorker
 
 from dbatch.cache import cache_dir
 from dbatch.data.read import stop_reading
-from dbatch.engine.isolate.parent import prepare, run_isolated
+from dbatch.durable import passed
+from dbatch.engine.control import Control
 from dbatch.engine.ready import leave_modules_alone, load
-from dbatch.engine.unit import run_worker_unit
+from dbatch.engine.unit import run_unit
+from dbatch.engine.units import Units
 from dbatch.errors import ClusterError
-from dbatch.model import Job, Receipt, RunContext
+from dbatch.model import Receipt, RunContext, Unit
 from dbatch.plugins.shipping import ShippedStrategy, localise, pack
 
-_MOST_TASKS_A_SLOT = 4
-_DRIVER_BUSY_SEC = 0.5
+_MOST_TASKS_A_SLOT: Final = 4
+_DRIVER_BUSY_SEC: Final = 0.5
 """A slot waits some 15 ms for its next task, longer while the driver writes results: nothing to a task that long."""
+
+_LOOK_EVERY_SEC: Final = 0.5
+_NO_WORKERS_SEC: Final = 60.0
+"""How long a cluster may be without a worker; our own starts a new one in some seconds."""
 
 
 @dataclass
 class RunOnWorker(WorkerPlugin):  # type: ignore[misc]
-    """What a worker keeps of a run: its context, so that a task is names and numbers only.
+    """What a worker keeps of a run: its contexts, so that a task is names and numbers only.
 
-    The strategy's files travel along for workers that do not see the driver's.
+    The strategies' files travel along for workers that do not see the driver's.
     """
 
-    context: RunContext
-    shipped: ShippedStrategy | None = None
+    contexts: Mapping[str, RunContext]
+    shipped: Mapping[str, ShippedStrategy] = field(default_factory=dict)
     stop: Any = field(default=None, init=False)
+    drain: Any = field(default=None, init=False)
 
     def setup(self, worker: Any) -> None:
-        self.stop = Flag()
-        if self.shipped is not None:
-            strategy = localise(self.shipped, cache_dir())
-            self.context = replace(self.context, strategy=strategy)
-        if self.context.limits:
+        self.stop, self.drain = Flag(), Flag()
+        here = {run_id: localise(shipped, cache_dir()) for run_id, shipped in self.shipped.items()}
+        self.contexts = {
+            run_id: replace(context, strategy=here.get(run_id, context.strategy))
+            for run_id, context in self.contexts.items()
+        }
+        if any(context.isolated for context in self.contexts.values()):
+            from dbatch.engine.isolate.parent import prepare
+
             prepare()
-            return
-        load(self.context)
-        if self.shipped is None and worker.nanny is not None:  # a process of our own cluster
+        for context in self.contexts.values():
+            if not context.isolated:
+                load(context)
+        if not self.shipped and worker.nanny is not None:  # a process of our own cluster
             leave_modules_alone()
 
     def teardown(self, worker: Any) -> None:
@@ -59,23 +72,27 @@ class RunOnWorker(WorkerPlugin):  # type: ignore[misc]
             stop_reading()
 
 
-def run_on_worker(plugin: str, unit: tuple[Job, ...]) -> list[Receipt]:
+def run_on_worker(plugin: str, unit: Unit) -> list[Receipt]:
     """Run the jobs of `unit` in turn under the run that the worker's plugin called `plugin` describes."""
     run = get_worker().plugins[plugin]
-    if run.context.limits:
-        return list(run_isolated(run.context, unit, stop=run.stop.is_set))
-    return [run_worker_unit(run.context, job, stop=run.stop.is_set) for job in unit]
+    return run_unit(run.contexts[unit.run_id], unit, stop=run.stop.is_set, drain=run.drain.is_set)
+
+
+def _drain_on_worker(plugin: str, dask_worker: Any) -> None:
+    if plugin in dask_worker.plugins:
+        dask_worker.plugins[plugin].drain.set()
 
 
 @contextmanager
-def run_registered(client: Client, context: RunContext, *, ship: bool) -> Iterator[str]:
-    """Yield the name under which every worker of `client` knows the run that `context` describes.
+def run_registered(client: Client, contexts: Mapping[str, RunContext], *, ship: bool) -> Iterator[str]:
+    """Yield the name under which every worker of `client` knows the run that `contexts` describe.
 
-    Workers have loaded the strategy by then, each from its own files; those of an existing cluster, which may not
+    Workers have loaded the strategies by then, each from its own files; those of an existing cluster, which may not
     have them, get them sent (`ship`). Leaving the block stops what is running.
     """
-    plugin = f"dbatch-{context.run_id}"
-    client.register_plugin(RunOnWorker(context, pack(context.strategy) if ship else None), name=plugin)
+    plugin = f"dbatch-{uuid.uuid4().hex}"
+    shipped = {run_id: pack(context.strategy) for run_id, context in contexts.items()} if ship else {}
+    client.register_plugin(RunOnWorker(contexts, shipped), name=plugin)
     try:
         yield plugin
     finally:
@@ -84,41 +101,134 @@ def run_registered(client: Client, context: RunContext, *, ship: bool) -> Iterat
 
 
 def run_distributed(
-    client: Client, plugin: str, context: RunContext, units: Sequence[tuple[Job, ...]], *, near: bool
-) -> Iterator[Receipt]:
-    """Yield the receipts of all jobs of `units` as they finish; a bounded number of tasks is under way at a time.
+    client: Client,
+    plugin: str,
+    contexts: Mapping[str, RunContext],
+    units: Units,
+    control: Control,
+    *,
+    near: bool,
+) -> Iterator[list[Receipt]]:
+    """Yield the receipts of each of `units` as it ends, and now and then none, so that the caller can look around.
 
-    Units are started in their order. On a cluster that is `near` (our own) a worker gets its next task when it is
-    free, so that the last ones end together; tasks too short to wait for that queue at the workers.
-    A unit whose worker dies is run again job by job, so that the guilty one is found and the others finish.
-    Raises StorageError as soon as a worker cannot keep results.
+    Units are started in their order, a bounded number at a time. On a cluster that is `near` (our own) a worker gets
+    its next task when it is free, so that the last ones end together; tasks too short to wait for that queue at the
+    workers. A unit whose worker dies is run again job by job, so that the guilty one is found and the others finish.
+    When `control` says to drain, units under way end with the job they are at; what is not over by its deadline is
+    left. Raises StorageError as soon as a worker cannot keep results, ClusterError when the cluster is gone.
     """
-    waiting = deque(units)
-    submitted: dict[str, tuple[Job, ...]] = {}
     slots = max(sum(client.nthreads().values()), 1)
+    window = _Window(client, plugin, contexts)
     pace = Pace()
-    turn = count()
-
-    def submit() -> Iterator[Any]:
-        while waiting and len(submitted) < slots * (pace.tasks_a_slot if near else _MOST_TASKS_A_SLOT):
-            unit = waiting.popleft()
-            more = f"+{len(unit) - 1}" if len(unit) > 1 else ""
-            key = f"{context.strategy.name}/{unit[0].security.name}{more}-{uuid.uuid4().hex}"
-            submitted[key] = unit
-            # said outright, for of tasks that arrive together Dask starts the last one first
-            yield client.submit(run_on_worker, plugin, unit, key=key, pure=False, priority=-next(turn))
-
-    running = as_completed(submit(), loop=client.loop)
-    for future in running:
-        unit = submitted.pop(future.key)
-        running.update(list(submit()))  # before anything else: a worker is free
-        receipts = _receipts_of(future, unit)
+    watch = _Workers(client)
+    told = False
+    while True:
+        while not control.draining and len(window) < slots * (pace.tasks_a_slot if near else _MOST_TASKS_A_SLOT):
+            unit = units.take(slots)
+            if unit is None:
+                break
+            window.submit(unit)
+        if not len(window) or control.expired:
+            return
+        if control.draining and not told:
+            told = True
+            with contextlib.suppress(OSError):
+                client.run(_drain_on_worker, plugin, wait=False)
+        future = window.next_done()
+        if future is None:
+            watch.look()
+            yield []
+            continue
+        watch.heard()
+        unit, receipts = window.take_back(future)
         if receipts is None:
-            waiting.extendleft((job,) for job in reversed(unit))
-        else:
-            pace = pace.after(receipts)
-            yield from receipts
-        running.update(list(submit()))
+            units.died(unit)
+            yield []
+            continue
+        pace = pace.after(receipts)
+        units.finished(unit, receipts)
+        passed(6)
+        yield receipts
+        passed(8)
+
+
+class _Window:
+    """The tasks under way."""
+
+    def __init__(self, client: Client, plugin: str, contexts: Mapping[str, RunContext]) -> None:
+        self._client, self._plugin, self._contexts = client, plugin, contexts
+        self._units: dict[str, Unit] = {}
+        self._done: SimpleQueue[Any] = SimpleQueue()
+        self._turn = count()
+
+    def __len__(self) -> int:
+        return len(self._units)
+
+    def submit(self, unit: Unit) -> None:
+        more = f"+{len(unit.jobs) - 1}" if len(unit.jobs) > 1 else ""
+        name = self._contexts[unit.run_id].strategy.name
+        key = f"{name}/{unit.jobs[0].security.name}{more}-{uuid.uuid4().hex}"
+        self._units[key] = unit
+        # said outright, for of tasks that arrive together Dask starts the last one first
+        priority = unit.priority * _A_PRIORITY - next(self._turn)
+        future = self._client.submit(run_on_worker, self._plugin, unit, key=key, pure=False, priority=priority)
+        future.add_done_callback(self._done.put)
+
+    def next_done(self) -> Any:
+        """Return the next task that is over, None when there was none for a while."""
+        try:
+            return self._done.get(timeout=_LOOK_EVERY_SEC)
+        except Empty:
+            return None
+
+    def take_back(self, future: Any) -> tuple[Unit, list[Receipt] | None]:
+        """Return a finished task's unit and its receipts, None for several jobs whose worker died.
+
+        The death of a single job's worker is a receipt too; whatever else failed is raised.
+        """
+        unit = self._units.pop(future.key)
+        try:
+            error = future.exception() if future.status == "error" else None
+            if error is None:
+                return unit, future.result()
+        except (CancelledError, OSError) as lost:
+            raise ClusterError(f"the Dask cluster is gone ({type(lost).__name__})") from lost
+        if not isinstance(error, KilledWorker):
+            raise error
+        if len(unit.jobs) > 1:
+            return unit, None
+        job = unit.jobs[0]
+        text = "its worker process died each time it ran (os._exit, a crash in native code, or out of memory)"
+        return unit, [Receipt(key=job.key, security=job.security.name, status="crashed", error=text)]
+
+
+_A_PRIORITY: Final = 1 << 32
+
+
+class _Workers:
+    """Whether there are any: a scheduler whose workers are all gone waits for ever."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.heard()
+
+    def heard(self) -> None:
+        self._alive = self._looked = time.monotonic()
+
+    def look(self) -> None:
+        """Raise ClusterError when there has been no worker for long."""
+        now = time.monotonic()
+        if now - self._looked < 5.0:
+            return
+        self._looked = now
+        try:
+            workers = self._client.nthreads()
+        except (OSError, TimeoutError, CancelledError) as lost:
+            raise ClusterError(f"the Dask cluster is gone ({type(lost).__name__})") from lost
+        if workers:
+            self._alive = now
+        elif now - self._alive > _NO_WORKERS_SEC:
+            raise ClusterError(f"the Dask cluster has had no worker for {_NO_WORKERS_SEC:.0f} s")
 
 
 @dataclass(frozen=True)
@@ -142,23 +252,3 @@ class Pace:
         if self.tasks == 0:
             return 1
         return 1 + min(int(_DRIVER_BUSY_SEC * self.tasks / max(self.seconds, 1e-9)), _MOST_TASKS_A_SLOT - 1)
-
-
-def _receipts_of(future: Any, unit: tuple[Job, ...]) -> list[Receipt] | None:
-    """Return the receipts of a finished task, None for a unit of several jobs whose worker died.
-
-    The death of a single job's worker is a receipt too; whatever else failed is raised.
-    """
-    try:
-        error = future.exception() if future.status == "error" else None
-        if error is None:
-            receipts: list[Receipt] = future.result()
-            return receipts
-    except (CancelledError, OSError) as lost:
-        raise ClusterError(f"the Dask cluster is gone ({type(lost).__name__})") from lost
-    if not isinstance(error, KilledWorker):
-        raise error
-    if len(unit) > 1:
-        return None
-    text = "its worker process died each time it ran (os._exit, a crash in native code, or out of memory)"
-    return [Receipt(key=unit[0].key, security=unit[0].security.name, status="crashed", error=text)]

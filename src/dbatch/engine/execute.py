@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from dbatch.data.read import size_hint
-from dbatch.model import Job, Receipt, RunContext
+from dbatch.engine.control import Control
+from dbatch.engine.units import Units
+from dbatch.model import Job, Receipt, RunContext, Unit
 
 Kind = Literal["serial", "threads", "processes", "existing"]
 Cluster = Literal["threads", "processes"]
@@ -51,46 +53,54 @@ class Execution:
             return random.Random(self.shuffle).sample(by_key, len(by_key))
         return sorted(jobs, key=lambda job: -size_hint(job.security.source))  # none of the longest left for the end
 
-    def units(self, jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
-        """Return `jobs` packed into what one task runs."""
-        return [tuple(jobs[first : first + self.unit_jobs]) for first in range(0, len(jobs), self.unit_jobs)]
+    def units(self, context: RunContext, jobs: Iterable[Job]) -> list[Unit]:
+        """Return `jobs` in the order in which they are started, packed into what one task runs."""
+        ordered = self.ordered(jobs)
+        size = self.unit_jobs
+        return [Unit(context.run_id, tuple(ordered[first : first + size])) for first in range(0, len(ordered), size)]
 
 
 def execute(
     execution: Execution,
-    context: RunContext,
-    jobs: Sequence[Job],
+    contexts: Iterable[RunContext],
+    units: Units,
     *,
+    at_most: int,
     on_start: Callable[[int, str | None], None],
-) -> Iterator[Receipt]:
-    """Yield the receipts of `jobs` as they finish, after `on_start` was told of the slots and the dashboard.
+    control: Control | None = None,
+) -> Iterator[list[Receipt]]:
+    """Yield the receipts of each of `units` as it ends, and now and then none, so that the caller can look around.
 
-    When `on_start` is called, workers are there and have imported what they need.
+    There are no more workers than `at_most`, the number of units. `on_start` is told of the slots and the dashboard;
+    when it is called, workers are there and have imported what they need.
     """
-    jobs = execution.ordered(jobs)
-    slots = execution.slots(-(-len(jobs) // execution.unit_jobs))
-    kind = execution.kind(context.compiled)
+    known = {context.run_id: context for context in contexts}
+    control = control or Control()
+    slots = execution.slots(at_most)
+    kind = execution.kind(all(context.compiled for context in known.values()))
     if kind == "serial":
         from dbatch.engine.ready import load
         from dbatch.engine.sequential import run_sequential
 
-        if not context.limits:
-            load(context)
+        for context in known.values():
+            if not context.isolated:
+                load(context)
         on_start(1, None)
-        yield from run_sequential(context, jobs)
+        yield from run_sequential(known, units, control)
         return
     from dbatch.engine.cluster import dashboard_link, open_client
     from dbatch.engine.distributed import run_distributed, run_registered
 
+    children = any(context.isolated for context in known.values())
     with (
         open_client(
-            kind, slots, address=execution.scheduler, dashboard=execution.dashboard, children=bool(context.limits)
+            kind, slots, address=execution.scheduler, dashboard=execution.dashboard, children=children
         ) as client,
-        run_registered(client, context, ship=kind == "existing") as plugin,
+        run_registered(client, known, ship=kind == "existing") as plugin,
     ):
         running = max(sum(client.nthreads().values()), 1)
         on_start(running, dashboard_link(client, kind) if execution.dashboard else None)
-        yield from run_distributed(client, plugin, context, execution.units(jobs), near=kind != "existing")
+        yield from run_distributed(client, plugin, known, units, control, near=kind != "existing")
 
 
 def _cores() -> int:

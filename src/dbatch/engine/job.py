@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from dbatch.schema import EVENT_COLUMNS, EVENT_TYPES
 from dbatch.strategies import EventStrategy, OrderBook
 
 _FILL_ROOM = 1 << 17
+_TAIL = 256
+_TRADE = EVENT_TYPES.index("trade")
 _THREAD = threading.local()
 _TYPE_NAMES = np.array([*EVENT_TYPES, None], dtype=object)
 
@@ -24,16 +26,22 @@ _TYPE_NAMES = np.array([*EVENT_TYPES, None], dtype=object)
 class JobResult:
     """What a strategy did to one security.
 
-    `realized_pnl` is the running total after the last fill, `position` the shares held at the end,
-    `market_dates` counts days with prints, `rows` the rows given, `rows_skipped` those outside the strategy's view.
+    `realized_pnl` is the running total after the last fill, `position` the shares held at the end, `market_days`
+    the days with prints (int64 days since 1970, rising), `last_price` that of the last print (None without one),
+    `rows` the rows given, `rows_skipped` those outside the strategy's view.
     """
 
     fills: Fills
     position: int
     realized_pnl: float
-    market_dates: int
+    market_days: np.ndarray
+    last_price: float | None
     rows: int
     rows_skipped: int
+
+    @property
+    def market_dates(self) -> int:
+        return len(self.market_days)
 
 
 @dataclass(frozen=True)
@@ -68,11 +76,13 @@ def run_job(
     ends the job by InterruptedError; `watch` is called after each block, one of which nothing was delivered too.
     Raises HandlerError when the handler breaks its contract, and whatever the handler itself raises.
     """
+    prints = _LastPrint()
+    watched = prints.of(_until(stop, blocks))
     if isinstance(handler, EventStrategy):
-        return _run_compiled(handler, section, _until(stop, blocks), watch)
+        return _run_compiled(handler, section, watched, watch, prints)
     if not callable(handler):
         raise HandlerError(f"the factory returned {type(handler).__name__}, must be a handler")
-    return _run_python(handler, security, _until(stop, blocks), watch)
+    return _run_python(handler, security, watched, watch, prints)
 
 
 def _until(stop: Callable[[], bool], blocks: Iterable[EventBlock]) -> Iterable[EventBlock]:
@@ -85,8 +95,32 @@ def _until(stop: Callable[[], bool], blocks: Iterable[EventBlock]) -> Iterable[E
     raise InterruptedError("stopped from outside")
 
 
+class _LastPrint:
+    """The price of the last print among the blocks that came by."""
+
+    def __init__(self) -> None:
+        self.price: float | None = None
+
+    def of(self, blocks: Iterable[EventBlock]) -> Iterator[EventBlock]:
+        for block in blocks:
+            end, size = len(block), _TAIL
+            while end:  # from the end, where one is found soon
+                first = max(0, end - size)
+                tail = block.rows(slice(first, end))
+                prints = np.flatnonzero((tail.kinds == _TRADE) & (tail.prices > 0.0) & (tail.timestamps != NOT_A_TIME))
+                if len(prints):
+                    self.price = float(tail.prices[prints[-1]])
+                    break
+                end, size = first, size * 8
+            yield block
+
+
 def _run_compiled(
-    strategy: EventStrategy, section: Mapping[str, Any], blocks: Iterable[EventBlock], watch: Watch | None
+    strategy: EventStrategy,
+    section: Mapping[str, Any],
+    blocks: Iterable[EventBlock],
+    watch: Watch | None,
+    prints: _LastPrint,
 ) -> JobResult:
     from dbatch.engine.kernel import compile_kernel, flatten, readable_compile_errors
 
@@ -132,7 +166,11 @@ def _run_compiled(
     pieces.append(tuple(column[:used].copy() for column in out))
     fills = join_fills(pieces)
     position, pnl = (int(fills.positions[-1]), float(fills.pnl[-1])) if len(fills) else (0, 0.0)
-    return JobResult(fills, position, pnl, len(days), rows, skipped)
+    return JobResult(fills, position, pnl, _rising(days), prints.price, rows, skipped)
+
+
+def _rising(days: set[int]) -> np.ndarray:
+    return np.sort(np.fromiter(days, np.int64, len(days)))
 
 
 def _fills_since(before: tuple[int, int], pieces: Sequence[tuple[np.ndarray, ...]]) -> Fills:
@@ -159,7 +197,11 @@ def _frozen(column: np.ndarray) -> np.ndarray:
 
 
 def _run_python(
-    handler: Callable[..., Any], security: str, blocks: Iterable[EventBlock], watch: Watch | None
+    handler: Callable[..., Any],
+    security: str,
+    blocks: Iterable[EventBlock],
+    watch: Watch | None,
+    prints: _LastPrint,
 ) -> JobResult:
     orderbook = OrderBook()
     state: dict[str, Any] = {}
@@ -171,7 +213,7 @@ def _run_python(
         kept = block if seen.all() else block.rows(seen)
         skipped += len(block) - len(kept)
         if len(kept):
-            days.update(np.unique(kept.timestamps[kept.kinds == EVENT_TYPES.index("trade")] // _DAY).tolist())
+            days.update(np.unique(kept.timestamps[kept.kinds == _TRADE] // _DAY).tolist())
             state = handler(security, chunk_of(kept), orderbook, state)
             if not isinstance(state, dict):
                 raise HandlerError(f"the handler returned {type(state).__name__}, must return the state (a dict)")
@@ -180,7 +222,7 @@ def _run_python(
     fills = fills_of_trades(state.get("trades", []))
     position = int(fills.positions[-1]) if len(fills) else int(state.get("position", 0) or 0)
     realized = float(fills.pnl[-1]) if len(fills) else 0.0
-    return JobResult(fills, position, realized, len(days), rows, skipped)
+    return JobResult(fills, position, realized, _rising(days), prints.price, rows, skipped)
 
 
 _DAY = 86_400_000_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from dbatch.errors import DbatchError
@@ -30,9 +30,9 @@ def leave_modules_alone() -> None:
 
 
 @contextmanager
-def modules_left_alone(context: RunContext) -> Iterator[None]:
-    """Do the same until the block ends, in a process that is not ours alone; a compiled loop makes no objects."""
-    if context.compiled:
+def modules_left_alone(contexts: Iterable[RunContext]) -> Iterator[None]:
+    """Do the same until the block ends, in a process that is not ours alone, where plain handlers run in it."""
+    if all(context.compiled or context.isolated for context in contexts):  # a compiled loop makes no objects
         yield
         return
     gc.freeze()

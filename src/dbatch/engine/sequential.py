@@ -1,21 +1,24 @@
-"""Jobs one after the other in this process: no Dask, no cluster."""
+"""Units one after the other in this process: no Dask, no cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
-from dbatch.engine.isolate.parent import prepare, run_isolated
+from dbatch.engine.control import Control
 from dbatch.engine.ready import modules_left_alone
 from dbatch.engine.unit import run_unit
-from dbatch.model import Job, Receipt, RunContext
+from dbatch.engine.units import Units
+from dbatch.model import Receipt, RunContext
 
 
-def run_sequential(context: RunContext, jobs: Sequence[Job]) -> Iterator[Receipt]:
-    """Yield the receipts of `jobs` in their order; where there are limits, from a child process."""
-    if context.limits:
+def run_sequential(contexts: Mapping[str, RunContext], units: Units, control: Control) -> Iterator[list[Receipt]]:
+    """Yield the receipts of each of `units` in their order; of isolated jobs, from a child process."""
+    if any(context.isolated for context in contexts.values()):
+        from dbatch.engine.isolate.parent import prepare
+
         prepare()
-        yield from run_isolated(context, jobs)
-        return
-    with modules_left_alone(context):
-        for job in jobs:
-            yield run_unit(context, job)
+    with modules_left_alone(contexts.values()):
+        while not control.draining and (unit := units.take(1)) is not None:
+            receipts = run_unit(contexts[unit.run_id], unit, drain=lambda: control.draining, hears_signals=True)
+            units.finished(unit, receipts)
+            yield receipts

@@ -1,11 +1,17 @@
-"""What one Dask task does: run a job, publish its fills, send back a receipt. Failures are receipts too."""
+"""What one Dask task does: run its jobs, publish what they gave, send back receipts. Failures are receipts too."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
+import random
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import psutil
@@ -14,66 +20,161 @@ import pyarrow as pa
 from dbatch.data.blocks import within
 from dbatch.data.faults import Faults
 from dbatch.data.read import read_events
+from dbatch.durable import passed
 from dbatch.engine.fills import Fills
+from dbatch.engine.held import held_events
 from dbatch.engine.job import JobResult, run_job
-from dbatch.errors import DataError, DbatchError, StorageError
-from dbatch.model import Job, Receipt, RunContext, Status
+from dbatch.errors import DataError, DbatchError, MissingDataError, StorageError
+from dbatch.model import Job, Receipt, RunContext, Status, Unit
 from dbatch.plugins.loading import make_handler, where_it_broke
-from dbatch.results.publish import publish_part
-from dbatch.schema import FILL_COLUMNS
+from dbatch.results.part import PartRow, publish
+from dbatch.schema import EVENT_COLUMNS, FILL_COLUMNS
+
+Ask = Callable[[], bool]
 
 _MEBIBYTE = 1 << 20
+_MOST_FILLS = 1 << 21
+"""Fills that a unit holds before it publishes what it has: some 100 MB."""
 
 
-def run_unit(context: RunContext, job: Job, *, stop: Callable[[], bool] = lambda: False) -> Receipt:
-    """Return the receipt of `job`, its fills published under the run's output folder.
+def never() -> bool:
+    """Return False: nobody asks to stop."""
+    return False
 
-    Whatever the data or the handler do wrong becomes a receipt that names it. Raises StorageError when results
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: its receipt and, where it succeeded, its fills (where kept) and daily P&L (of a sweep).
+
+    `days` int64 days since 1970 and `daily_pnl` float64 currency have one length.
+    """
+
+    receipt: Receipt
+    fills: Fills | None = None
+    days: np.ndarray | None = None
+    daily_pnl: np.ndarray | None = None
+
+
+def run_unit(
+    context: RunContext, unit: Unit, *, stop: Ask = never, drain: Ask = never, hears_signals: bool = False
+) -> list[Receipt]:
+    """Return the receipts of the jobs of `unit`, what they gave published under the run's output folder.
+
+    When `drain` says so, it ends with the job it is at; the other jobs have no receipts then. In a process that
+    `hears_signals` a KeyboardInterrupt is the user's, elsewhere the handler's. Raises StorageError when results
     cannot be kept, InterruptedError when `stop` said so.
+    """
+    receipts: list[Receipt] = []
+    waiting: list[Outcome] = []
+    fills = 0
+    with contextlib.closing(_outcomes(context, unit.jobs, stop, hears_signals)) as outcomes:
+        for outcome in outcomes:
+            waiting.append(outcome)
+            fills += len(outcome.fills or ())
+            if fills > _MOST_FILLS:
+                receipts += _published(context, waiting)
+                waiting, fills = [], 0
+            if drain():
+                break
+    receipts += _published(context, waiting)
+    passed(5)
+    return receipts
+
+
+def _outcomes(
+    context: RunContext, jobs: Sequence[Job], stop: Ask, hears_signals: bool
+) -> Generator[Outcome, None, None]:
+    if context.isolated:
+        from dbatch.engine.isolate.parent import run_isolated
+
+        yield from run_isolated(context, jobs, stop=stop)
+        return
+    for job in jobs:
+        yield run_one(context, job, stop=stop, hears_signals=hears_signals)
+
+
+def run_one(context: RunContext, job: Job, *, stop: Ask = never, hears_signals: bool = False) -> Outcome:
+    """Return what becomes of `job` in this process; whatever the data or the handler do wrong becomes a receipt.
+
+    Raises InterruptedError when `stop` said so, and KeyboardInterrupt in a process that `hears_signals`.
     """
     started = time.perf_counter()
     try:
         faults = Faults()
         result = _run(context, job, stop, faults)
-        part, sha256 = publish_part(context.output_dir, job.key, fill_table(result.fills), job.security.name)
+        return _succeeded(context, job, result, faults.lines(), started)
     except (StorageError, InterruptedError):
         raise
+    except KeyboardInterrupt as error:
+        if hears_signals:
+            raise
+        return Outcome(failure(context, job, error, time.perf_counter() - started))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - filed under its security, with its traceback
-        return failure(context, job, error, time.perf_counter() - started)
-    return Receipt(
+        return Outcome(failure(context, job, error, time.perf_counter() - started))
+
+
+def _run(context: RunContext, job: Job, stop: Ask, faults: Faults) -> JobResult:
+    if context.seed is not None:
+        _seed(context.seed, job)
+    sections = context.sections or {job.config_name: job.section}
+    handler = make_handler(context.strategy, sections)
+    if context.sweep:
+        blocks = held_events(job.security, job.fingerprint, context.chunk_rows, context.window, faults)
+    else:
+        blocks = within(read_events(job.security, context.chunk_rows, faults), context.window)
+    return with_events(run_job(handler, job.config_name, job.section, blocks, stop=stop), context, job, faults)
+
+
+def _seed(seed: int, job: Job) -> None:
+    """Begin random numbers where the batch's seed, the parameters and the security say: wherever the job runs."""
+    identity = json.dumps([seed, job.section, job.config_name], sort_keys=True, default=repr)
+    drawn = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8])
+    random.seed(drawn)
+    np.random.seed(drawn % 2**32)
+
+
+def _succeeded(context: RunContext, job: Job, result: JobResult, notes: Sequence[str], started: float) -> Outcome:
+    fills = result.fills
+    days: np.ndarray | None = None
+    daily_pnl: np.ndarray | None = None
+    metrics: dict[str, Any] = {}
+    if context.sweep:
+        from dbatch.engine.performance import performance_of
+
+        days, daily_pnl, metrics, complaint = performance_of(result)
+        notes = [*notes, *complaint]
+    receipt = Receipt(
         key=job.key,
         security=job.security.name,
         status="success",
-        part=part,
-        sha256=sha256,
-        digest=result.fills.digest(),
-        trades=len(result.fills),
+        digest=fills.digest(),
+        trades=len(fills),
         realized_pnl=result.realized_pnl,
         position=result.position,
         market_dates=result.market_dates,
-        strategy_dates=result.fills.days(),
-        **result.fills.metrics()._asdict(),
+        strategy_dates=fills.days(),
+        **fills.metrics()._asdict(),
+        metrics=metrics,
+        first_day=int(result.market_days[0]) if result.market_dates else None,
+        last_day=int(result.market_days[-1]) if result.market_dates else None,
         rows=result.rows,
         rows_skipped=result.rows_skipped,
-        notes=tuple(faults.lines()),
+        notes=tuple(notes),
         runtime_sec=time.perf_counter() - started,
         peak_rss_mb=peak_rss_mb(),
     )
+    return Outcome(receipt, fills if context.keep_fills else None, days, daily_pnl)
 
 
-def run_worker_unit(context: RunContext, job: Job, *, stop: Callable[[], bool] = lambda: False) -> Receipt:
-    """Return what `run_unit` does, in a process that does not hear Ctrl-C: there KeyboardInterrupt is the handler's."""
-    try:
-        return run_unit(context, job, stop=stop)
-    except KeyboardInterrupt:
-        error = "the handler raised KeyboardInterrupt"
-        return Receipt(key=job.key, security=job.security.name, status="crashed", error=error)
-
-
-def _run(context: RunContext, job: Job, stop: Callable[[], bool], faults: Faults) -> JobResult:
-    handler = make_handler(context.strategy, context.sections)
-    blocks = within(read_events(job.security, context.chunk_rows, faults), context.window)
-    return with_events(run_job(handler, job.config_name, job.section, blocks, stop=stop), context, job, faults)
+def _published(context: RunContext, outcomes: Sequence[Outcome]) -> list[Receipt]:
+    """Return the receipts of `outcomes`, those of a sweep or with fills published as one part."""
+    if not any(outcome.receipt.status == "success" for outcome in outcomes):
+        return [outcome.receipt for outcome in outcomes]
+    rows = [
+        PartRow(each.receipt, each.days, each.daily_pnl, None if each.fills is None else fill_table(each.fills))
+        for each in outcomes
+    ]
+    return publish(context.output_dir, rows)
 
 
 def with_events(result: JobResult, context: RunContext, job: Job, faults: Faults) -> JobResult:
@@ -97,10 +198,15 @@ def failure(context: RunContext, job: Job, error: BaseException, seconds: float)
     text = where_it_broke(error, context.strategy)
     if isinstance(error, SystemExit):
         status, text = "crashed", f"the handler called sys.exit({error.code!r})"
+    elif isinstance(error, KeyboardInterrupt):
+        status, text = "crashed", "the handler raised KeyboardInterrupt"
     elif isinstance(error, MemoryError):
         status = "oom"
     elif isinstance(error, DataError):
         status, text = "invalid_data", str(error)
+    elif isinstance(error, MissingDataError) or (column := _missing_column(error)) is not None:
+        status = "skipped"
+        text = str(error) if isinstance(error, MissingDataError) else f"needs a column {column!r}, events have none"
     elif isinstance(error, DbatchError):
         text = str(error)
     details = "".join(traceback.format_exception(error))
@@ -113,6 +219,23 @@ def failure(context: RunContext, job: Job, error: BaseException, seconds: float)
         runtime_sec=seconds,
         peak_rss_mb=peak_rss_mb(),
     )
+
+
+def _missing_column(error: BaseException) -> str | None:
+    """Return the column that a plain handler asked a chunk of events for in vain, None for any other error.
+
+    pandas says so by KeyError, or AttributeError, from a method of the chunk itself.
+    """
+    if not isinstance(error, KeyError | AttributeError) or "pandas" not in sys.modules:
+        return None
+    asked = error.args[0] if isinstance(error, KeyError) and error.args else getattr(error, "name", None)
+    if not isinstance(asked, str):
+        return None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        owner: Any = frame.f_locals.get("self")
+        if type(owner) is sys.modules["pandas"].DataFrame and tuple(owner.columns) == EVENT_COLUMNS:
+            return asked
+    return None
 
 
 def fill_table(fills: Fills) -> pa.Table:

@@ -14,6 +14,7 @@ from dbatch.errors import DbatchError
 from dbatch.model import Receipt
 from dbatch.results import export
 from dbatch.results.folder import FILLS_NAME, SUMMARY_NAME, TRADES_ENDING
+from dbatch.results.part import is_intact, read_fills
 
 _CURE = "run the same command again with --rerun"
 
@@ -24,14 +25,14 @@ def damage_of(folder: Path, receipt: Receipt) -> str | None:
     The part must have the hash in the receipt; its trades file, its rows of `fills.parquet` and its line of the
     summary must hold what was computed.
     """
-    if not export.is_intact(folder, receipt):
+    if not is_intact(folder, receipt):
         return f"{receipt.part} is missing or was changed since the run; {_CURE}"
     trades = folder / f"{file_slug(receipt.security)}{TRADES_ENDING}"
     for path in (trades, folder / FILLS_NAME, folder / SUMMARY_NAME):
         if not path.exists():
             return f"{path.name} is missing; {_CURE}"
     try:
-        fills = export.read_part(folder, receipt)
+        fills = read_fills(folder, receipt)
         if trades.read_bytes() != export.trades_csv(fills):
             return _changed(trades)
         if not _same_fills(folder / FILLS_NAME, receipt.security, fills):

@@ -16,9 +16,9 @@ from dbatch.equivalence.damage import damage_of
 from dbatch.errors import DataError, DataNotFoundError, DbatchError
 from dbatch.model import Receipt
 from dbatch.reference.loop import OUTCOMES_NAME
-from dbatch.results import export
 from dbatch.results.folder import MANIFEST_NAME
 from dbatch.results.ledger import read_receipts
+from dbatch.results.part import read_fills
 from dbatch.schema import METRIC_COLUMNS, SUMMARY_RESULT_COLUMNS
 
 Kind = Literal["run", "reference", "classic"]
@@ -105,7 +105,7 @@ def _of_receipt(folder: Path, name: str, receipt: Receipt | None) -> SecurityRes
         name,
         "success",
         values=values,
-        load=partial(export.read_part, folder, receipt),
+        load=partial(read_fills, folder, receipt),
         find_damage=partial(damage_of, folder, receipt),
         events=receipt.rows,
     )

@@ -14,7 +14,7 @@ from dbatch.replay.compare import fills_up_to, first_difference, same_failure
 from dbatch.replay.delivery import Until
 from dbatch.replay.report import FillDifference, InputCheck, Outcome, TraceOutcome, Verdict
 from dbatch.replay.stored import StoredJob
-from dbatch.results.export import is_intact, read_part
+from dbatch.results.part import is_intact, read_fills
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _of_fills(then: Outcome, now: Outcome, before: Fills, after: Fills, notes: t
 def _stored_fills(stored: StoredJob) -> Fills:
     if not is_intact(stored.run_dir, stored.receipt):
         raise OutputError(f"{stored.run_dir / stored.receipt.part}: gone or changed, and --until compares with it")
-    return fills_of_table(read_part(stored.run_dir, stored.receipt))
+    return fills_of_table(read_fills(stored.run_dir, stored.receipt))
 
 
 def _other_facts(receipt: Receipt, result: JobResult, names: Sequence[str]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -27,24 +26,6 @@ from dbatch.schema import FILL_COLUMNS, METRIC_COLUMNS, SUMMARY_MEASURE_COLUMNS,
 
 SUMMARY_COLUMNS = SUMMARY_RESULT_COLUMNS + SUMMARY_MEASURE_COLUMNS + METRIC_COLUMNS
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
-
-
-def is_intact(output_dir: Path, receipt: Receipt) -> bool:
-    """Return whether the part of a successful job is there with the contents that its receipt names."""
-    try:
-        with open(output_dir / receipt.part, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == receipt.sha256
-    except OSError:
-        return False
-
-
-def read_part(output_dir: Path, receipt: Receipt) -> pa.Table:
-    """Return the fills of a successful job. Raises StorageError for a part that is gone or damaged."""
-    try:
-        with pq.ParquetFile(output_dir / receipt.part, page_checksum_verification=True) as part:
-            return part.read()
-    except (OSError, pa.ArrowException) as error:
-        raise StorageError(f"{output_dir / receipt.part}: {error}") from error
 
 
 def export_trades(output_dir: Path, file_name: str, fills: pa.Table) -> None:

@@ -13,6 +13,7 @@ from dbatch.errors import OutputError
 from dbatch.model import Receipt
 from dbatch.results import export, folder
 from dbatch.results.ledger import LEDGER_NAME, Ledger, open_ledger
+from dbatch.results.part import is_intact, read_fills
 
 
 class Ending(Protocol):
@@ -75,7 +76,7 @@ class Journal:
         with open_ledger(self._dir) as ledger:
             kept = ledger.receipts()
         found = (kept[key] for key in keys if key in kept and kept[key].status == "success")
-        return {receipt.key: receipt for receipt in found if export.is_intact(self._dir, receipt)}
+        return {receipt.key: receipt for receipt in found if is_intact(self._dir, receipt)}
 
     def begin(self, manifest: Mapping[str, Any]) -> None:
         """Make the folder that of this run: from here on its manifest says what it is for.
@@ -114,7 +115,7 @@ class Journal:
         for receipt in good:  # of earlier calls, where somebody took the file away
             if not (self._dir / f"{self._file_names[receipt.security]}{folder.TRADES_ENDING}").exists():
                 self._export_trades(receipt)
-        export.export_fills(self._dir, ((receipt.security, export.read_part(self._dir, receipt)) for receipt in good))
+        export.export_fills(self._dir, ((receipt.security, read_fills(self._dir, receipt)) for receipt in good))
         status = "finished" if len(good) == len(receipts) else "failed"
         if ending.interrupted or ending.fault:
             status = "interrupted"
@@ -133,7 +134,7 @@ class Journal:
 
     def _export_trades(self, receipt: Receipt) -> None:
         name = self._file_names[receipt.security]
-        export.export_trades(self._dir, name, export.read_part(self._dir, receipt))
+        export.export_trades(self._dir, name, read_fills(self._dir, receipt))
 
 
 def _facts(receipt: Receipt) -> dict[str, Any]:

@@ -1,55 +1,195 @@
-"""The receipts of a run, in SQLite: one row per job, written by the driver alone."""
+"""What a run or a batch knows, in SQLite: what was planned, and a receipt per job; written by the driver alone."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
+from dbatch.durable import passed
 from dbatch.errors import OutputError, StorageError
 from dbatch.model import Receipt
+from dbatch.results.part import receipt_of, receipt_text
 
-LEDGER_NAME = "ledger.sqlite"
+LEDGER_NAME: Final = "ledger.sqlite"
+_VERSION: Final = 2
 
-_TABLE = """
+_TABLES: Final = """
 create table if not exists receipts (
     sequence integer primary key autoincrement,
     key text not null unique,
     security text not null,
     status text not null,
+    part text not null,
+    row integer not null,
+    sha256 text not null,
+    attempts integer not null default 1,
     receipt text not null
-)
+);
+create table if not exists commits (
+    sequence integer primary key autoincrement,
+    at real not null,
+    jobs integer not null,
+    failed integer not null,
+    rss_mb real not null
+);
+create table if not exists runs (
+    run integer primary key,
+    run_id text not null,
+    spec text not null
+);
+create table if not exists planned (
+    run integer not null,
+    security text not null,
+    key text not null,
+    stale integer not null default 0,
+    primary key (run, security)
+) without rowid;
+create index if not exists planned_key on planned (key);
+create table if not exists facts (
+    name text primary key,
+    value text not null
+) without rowid;
 """
 
 
+@dataclass(frozen=True)
+class Planned:
+    """One job of a batch's plan: run number, security and job key; `stale` when inputs changed since."""
+
+    run: int
+    security: str
+    key: str
+    stale: bool = False
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One transaction: when (Unix seconds), of how many jobs, how many of them failed, the memory of all processes."""
+
+    at: float
+    jobs: int
+    failed: int
+    rss_mb: float
+
+
 class Ledger:
-    """Receipts by job key; a receipt of the same key replaces the one before."""
+    """Receipts by job key, and the plan that they belong to."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
 
-    def commit(self, receipt: Receipt) -> None:
-        """Keep `receipt`, on disk when this returns. Raises StorageError."""
-        values = (receipt.key, receipt.security, receipt.status, json.dumps(dataclasses.asdict(receipt)))
+    def commit(self, *receipts: Receipt, at: float = 0.0, rss_mb: float = 0.0) -> list[str]:
+        """Keep `receipts` in one transaction, on disk when this returns; return the keys of those that contradict.
+
+        A receipt of the same key replaces the one before, unless that was a success: the first one stays, and a
+        success with another digest contradicts it. Raises StorageError.
+        """
+        contradicting = []
+        failed = sum(receipt.status != "success" for receipt in receipts)
+        with self._transaction():
+            for receipt in receipts:
+                place = (receipt.part, receipt.row, receipt.sha256)
+                values = (receipt.key, receipt.security, receipt.status, *place, receipt_text(receipt))
+                if not self._connection.execute(_KEEP, values).rowcount and self._contradicts(receipt):
+                    contradicting.append(receipt.key)
+            self._connection.execute(
+                "insert into commits (at, jobs, failed, rss_mb) values (?, ?, ?, ?)",
+                (at, len(receipts), failed, rss_mb),
+            )
+        passed(7)
+        return contradicting
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Take back the receipts of `keys`: their jobs are to be done again. Raises StorageError."""
+        with self._transaction():
+            self._connection.executemany("delete from receipts where key = ?", [(key,) for key in keys])
+
+    def receipts(self) -> dict[str, Receipt]:
+        """Return the receipts kept, by job key, in the order in which they came."""
+        return {receipt.key: receipt for receipt in self.each_receipt()}
+
+    def each_receipt(self) -> Iterator[Receipt]:
+        """Yield the receipts kept, in the order in which they came."""
+        for part, row, sha256, text in self._connection.execute(
+            "select part, row, sha256, receipt from receipts order by sequence"
+        ):
+            yield receipt_of(text, part=part, row=row, sha256=sha256)
+
+    def statuses(self) -> dict[str, str]:
+        """Return the status of each job that has a receipt, by key."""
+        return dict(self._connection.execute("select key, status from receipts"))
+
+    def parts(self) -> dict[str, str]:
+        """Return the hash of every part that a success lies in, by its path below the folder."""
+        return dict(self._connection.execute("select distinct part, sha256 from receipts where part != ''"))
+
+    def attempts(self) -> int:
+        """Return how many receipts have come in all, failures and those replaced among them."""
+        return int(self._connection.execute("select coalesce(sum(attempts), 0) from receipts").fetchone()[0])
+
+    def commits(self) -> list[Commit]:
+        """Return all transactions in their order."""
+        rows = self._connection.execute("select at, jobs, failed, rss_mb from commits order by sequence")
+        return [Commit(*row) for row in rows]
+
+    def plan(self, runs: Iterable[tuple[int, str, Mapping[str, Any]]], planned: Iterable[Planned]) -> None:
+        """Replace the plan: runs as (number, id, what was asked), and their jobs. Raises StorageError."""
+        rows = ((number, run_id, json.dumps(spec)) for number, run_id, spec in runs)
+        jobs = ((job.run, job.security, job.key, job.stale) for job in planned)
+        with self._transaction():
+            self._connection.execute("delete from runs")
+            self._connection.execute("delete from planned")
+            self._connection.executemany("insert into runs values (?, ?, ?)", rows)
+            self._connection.executemany("insert into planned values (?, ?, ?, ?)", jobs)
+
+    def runs(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        """Yield (number, id, what was asked) of every planned run, by number."""
+        for number, run_id, spec in self._connection.execute("select run, run_id, spec from runs order by run"):
+            yield number, run_id, json.loads(spec)
+
+    def planned(self) -> list[Planned]:
+        """Return all planned jobs, by run number and security."""
+        rows = self._connection.execute("select run, security, key, stale from planned order by run, security")
+        return [Planned(run, security, key, bool(stale)) for run, security, key, stale in rows]
+
+    def remember(self, **facts: Any) -> None:
+        """Keep `facts`, values JSON can hold, under their names. Raises StorageError."""
+        rows = [(name, json.dumps(value)) for name, value in facts.items()]
+        with self._transaction():
+            self._connection.executemany("insert or replace into facts values (?, ?)", rows)
+
+    def facts(self) -> dict[str, Any]:
+        """Return all facts that were kept, by name."""
+        return {name: json.loads(value) for name, value in self._connection.execute("select name, value from facts")}
+
+    def _contradicts(self, receipt: Receipt) -> bool:
+        if receipt.status != "success":
+            return False
+        (text,) = self._connection.execute("select receipt from receipts where key = ?", (receipt.key,)).fetchone()
+        return receipt_of(text).digest != receipt.digest
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
         try:
             with self._connection:
-                self._connection.execute(
-                    "insert or replace into receipts (key, security, status, receipt) values (?, ?, ?, ?)",
-                    values,
-                )
+                yield
         except sqlite3.OperationalError as error:
             raise StorageError(f"results could not be kept: {self._path}: {error}") from error
 
-    def receipts(self) -> dict[str, Receipt]:
-        """Return the receipts kept, by job key."""
-        rows = self._connection.execute("select receipt from receipts order by sequence").fetchall()
-        found = (_receipt(json.loads(text)) for (text,) in rows)
-        return {receipt.key: receipt for receipt in found}
+
+_KEEP: Final = """
+insert into receipts (key, security, status, part, row, sha256, receipt) values (?, ?, ?, ?, ?, ?, ?)
+on conflict (key) do update set status = excluded.status, part = excluded.part, row = excluded.row,
+    sha256 = excluded.sha256, receipt = excluded.receipt, attempts = attempts + 1
+where receipts.status != 'success'
+"""
 
 
 @contextmanager
@@ -61,7 +201,11 @@ def open_ledger(output_dir: Path) -> Iterator[Ledger]:
         try:
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = full")
-            connection.execute(_TABLE)
+            _check_version(connection)
+            connection.executescript(_TABLES)
+            connection.execute(f"pragma user_version = {_VERSION}")
+        except sqlite3.OperationalError as error:
+            raise StorageError(f"results could not be kept: {path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise OutputError(f"{path}: not a readable ledger ({error}); --rerun starts anew") from error
         yield Ledger(connection, path)
@@ -69,8 +213,9 @@ def open_ledger(output_dir: Path) -> Iterator[Ledger]:
         connection.close()
 
 
-def read_receipts(output_dir: Path) -> dict[str, Receipt]:
-    """Return the receipts kept in `output_dir` by job key; nothing is written there, whoever else is at it.
+@contextmanager
+def reading_ledger(output_dir: Path) -> Iterator[Ledger]:
+    """Yield the ledger of `output_dir` to read from; nothing is written there, whoever else is at it.
 
     Raises OutputError for a ledger that is missing or unreadable.
     """
@@ -80,13 +225,21 @@ def read_receipts(output_dir: Path) -> dict[str, Receipt]:
     options = "immutable=1" if nobody_writes else "mode=ro"  # the latter makes files of its own beside the ledger
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True)) as connection:
-            return Ledger(connection, path).receipts()
+            _check_version(connection)
+            yield Ledger(connection, path)
     except sqlite3.DatabaseError as error:
         raise OutputError(f"{path}: not a readable ledger ({error})") from error
 
 
-def _receipt(facts: dict[str, object]) -> Receipt:
-    known = {field.name for field in dataclasses.fields(Receipt)}
-    values = {name: value for name, value in facts.items() if name in known}
-    values["notes"] = tuple(values.get("notes", ()))  # type: ignore[arg-type]
-    return Receipt(**values)  # type: ignore[arg-type]
+def read_receipts(output_dir: Path) -> dict[str, Receipt]:
+    """Return the receipts kept in `output_dir` by job key; raises as `reading_ledger` does."""
+    with reading_ledger(output_dir) as ledger:
+        return ledger.receipts()
+
+
+def _check_version(connection: sqlite3.Connection) -> None:
+    """Raise DatabaseError for a ledger of another version of dbatch."""
+    (version,) = connection.execute("pragma user_version").fetchone()
+    tables: Sequence[Any] = connection.execute("select 1 from sqlite_master where name = 'receipts'").fetchall()
+    if tables and version != _VERSION:
+        raise sqlite3.DatabaseError(f"of version {version} of ledgers, this dbatch reads version {_VERSION}")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dbatch.durable import move_into_place
+from dbatch.durable import move_into_place, passed
 from dbatch.errors import StorageError
 
 
@@ -27,7 +24,9 @@ def write_atomically(path: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
+            passed(1)
             os.fsync(file.fileno())
+            passed(2)
         move_into_place(temporary, path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
@@ -38,27 +37,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
-def parquet_bytes(table: pa.Table, facts: Mapping[str, Any] | None = None) -> bytes:
-    """Return `table` as a Parquet file with page checksums, `facts` (text by text) in its metadata."""
-    if facts:
-        stored = {**(table.schema.metadata or {}), **{key: str(value) for key, value in facts.items()}}
-        table = table.replace_schema_metadata(stored)
+def parquet_bytes(table: pa.Table, *, rows: int | None = None) -> bytes:
+    """Return `table` as a Parquet file with page checksums, at most `rows` rows in a row group."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
-
-
-def part_name(key: str) -> str:
-    """Return where the part of the job called `key` lies in its output folder."""
-    return f"parts/{key[:2]}/{key}.parquet"
-
-
-def publish_part(output_dir: str, key: str, fills: pa.Table, security: str) -> tuple[str, str]:
-    """Write a finished job's fills and return (path below `output_dir`, sha256 of the file).
-
-    The name follows from what was asked, so that publishing twice is harmless. Raises StorageError.
-    """
-    content = parquet_bytes(fills, {"security": security, "key": key})
-    name = part_name(key)
-    write_atomically(Path(output_dir, name), content)
-    return name, hashlib.sha256(content).hexdigest()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True, row_group_size=rows)
+    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]  # pyarrow has no types

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
-from dbatch.engine.unit import run_worker_unit
+from dbatch.engine.unit import run_one
 from dbatch.lifetime import die_with_parent
 from dbatch.model import Job, Limits, RunContext
 
@@ -17,7 +17,7 @@ _ROOM = 1 << 30
 
 
 def run_jobs(pipe: Connection, stacks: str, context: RunContext, jobs: Sequence[Job]) -> None:
-    """Run `jobs` in turn and send what happens: (BEGUN, key), (DONE, receipt), or (BROKEN, error) and no more.
+    """Run `jobs` in turn and send what happens: (BEGUN, key), (DONE, outcome), or (BROKEN, error) and no more.
 
     On SIGUSR1 the stacks of all threads are written to the file `stacks`, even while C code holds the interpreter.
     """
@@ -29,7 +29,7 @@ def run_jobs(pipe: Connection, stacks: str, context: RunContext, jobs: Sequence[
         for job in jobs:
             pipe.send((BEGUN, job.key))
             try:
-                pipe.send((DONE, run_worker_unit(context, job)))
+                pipe.send((DONE, run_one(context, job)))
             except Exception as error:  # noqa: BLE001 - results cannot be kept: the worker raises it again
                 pipe.send((BROKEN, error))
                 return

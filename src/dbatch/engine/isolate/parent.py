@@ -18,6 +18,7 @@ from typing import Any, Final
 import psutil
 
 from dbatch.engine.isolate.child import BEGUN, BROKEN, run_jobs
+from dbatch.engine.unit import Outcome
 from dbatch.model import Job, Receipt, RunContext, Status
 
 _PRELOADED: Final = "dbatch.engine.isolate.preload"
@@ -38,8 +39,8 @@ def prepare() -> None:
 
 def run_isolated(
     context: RunContext, jobs: Sequence[Job], *, stop: Callable[[], bool] = lambda: False
-) -> Iterator[Receipt]:
-    """Yield the receipts of `jobs`, run one after the other in a child process, each within the context's limits.
+) -> Iterator[Outcome]:
+    """Yield the outcomes of `jobs`, run one after the other in a child process, each within the context's limits.
 
     A job that takes the child along, or has to be stopped, gets a receipt that says so, and the others go on in a
     fresh one. Raises StorageError when results cannot be kept, InterruptedError when `stop` said so.
@@ -47,9 +48,9 @@ def run_isolated(
     left = list(jobs)
     while left:
         with _Child(context, left) as child:
-            for receipt in child.receipts(stop):
-                left = [job for job in left if job.key != receipt.key]
-                yield receipt
+            for outcome in child.outcomes(stop):
+                left = [job for job in left if job.key != outcome.receipt.key]
+                yield outcome
 
 
 @dataclass
@@ -87,8 +88,8 @@ class _Child:
         self._pipe.close()
         Path(self._stacks).unlink(missing_ok=True)
 
-    def receipts(self, stop: Callable[[], bool]) -> Iterator[Receipt]:
-        """Yield receipts until all jobs have one, or the child is gone, in which case the last one says why."""
+    def outcomes(self, stop: Callable[[], bool]) -> Iterator[Outcome]:
+        """Yield outcomes until all jobs have one, or the child is gone, in which case the last one says why."""
         finished = 0
         while finished < len(self._jobs):
             if stop():
@@ -96,13 +97,14 @@ class _Child:
             if not self._pipe.poll(_LOOK_EVERY):
                 verdict = self._broken_limit() or (None if self._pipe.poll(0) else self._death())
                 if verdict is not None:
-                    yield verdict
+                    yield Outcome(verdict)
                     return
                 continue
             try:
                 said, what = self._pipe.recv()
             except (EOFError, OSError):
-                yield self._death(5.0) or self._receipt("crashed", "its process closed its pipe and lived on")
+                death = self._death(5.0)
+                yield Outcome(death or self._receipt("crashed", "its process closed its pipe and lived on"))
                 return
             if said == BROKEN:
                 raise what

@@ -1,0 +1,213 @@
+"""A part: what one unit published, a Parquet file with a row per job.
+
+Columns: `key`, `security`, `status`, `receipt` (JSON, all but where it lies), `days` (list of int32, days since 1970
+on which the market was open), `daily_pnl` (list of float64, currency, as long as `days`), `fills` (list of structs of
+`schema.FILL_DTYPES`; null where they are not kept).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dbatch.errors import StorageError
+from dbatch.model import Receipt
+from dbatch.results.publish import parquet_bytes, write_atomically
+from dbatch.schema import FILL_COLUMNS
+
+_FILL_TYPES: Final = (pa.timestamp("ns"), pa.string(), pa.float64(), pa.int64(), pa.float64(), pa.int64(), pa.float64())
+_FILL: Final = pa.struct(list(zip(FILL_COLUMNS, _FILL_TYPES, strict=True)))
+_FILLS: Final = pa.list_(pa.field("fill", _FILL))
+_PLACE: Final = ("part", "row", "sha256")
+_FILLS_A_ROW_GROUP: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """One job's row: its receipt, its daily P&L over `days` (None: not computed), its fills (None: not kept).
+
+    `days` int64 and `daily_pnl` float64 have one length; `fills` has the columns of `schema.FILL_DTYPES`.
+    """
+
+    receipt: Receipt
+    days: np.ndarray | None = None
+    daily_pnl: np.ndarray | None = None
+    fills: pa.Table | None = None
+
+
+def publish(output_dir: str | Path, rows: Sequence[PartRow]) -> list[Receipt]:
+    """Write `rows` as one part below `output_dir`, and return their receipts, which say where they lie.
+
+    The name follows from the jobs' keys, so that publishing twice is harmless. Raises StorageError.
+    """
+    table = pa.Table.from_arrays(
+        [
+            _texts([row.receipt.key for row in rows]),
+            _texts([row.receipt.security for row in rows]),
+            _texts([row.receipt.status for row in rows]),
+            _texts([receipt_text(row.receipt) for row in rows]),
+            _lists([row.days for row in rows], np.dtype(np.int32), pa.int32()),
+            _lists([row.daily_pnl for row in rows], np.dtype(np.float64), pa.float64()),
+            _fill_lists([row.fills for row in rows]),
+        ],
+        ["key", "security", "status", "receipt", "days", "daily_pnl", "fills"],
+    )
+    fills = sum(len(row.fills) for row in rows if row.fills is not None)
+    row_group = max(1, _FILLS_A_ROW_GROUP * len(rows) // max(fills, 1))
+    content = parquet_bytes(table, rows=row_group)
+    name = part_name([row.receipt.key for row in rows])
+    write_atomically(Path(output_dir, name), content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return [dataclasses.replace(row.receipt, part=name, row=number, sha256=sha256) for number, row in enumerate(rows)]
+
+
+def part_name(keys: Sequence[str]) -> str:
+    """Return where the part of the jobs called `keys` lies in its output folder."""
+    name = keys[0] if len(keys) == 1 else hashlib.sha256(" ".join(keys).encode()).hexdigest()[:32]
+    return f"parts/{name[:2]}/{name}.parquet"
+
+
+def is_intact(output_dir: Path, receipt: Receipt) -> bool:
+    """Return whether the part of `receipt` is there with the contents that the receipt names."""
+    return bool(receipt.part) and file_hash(output_dir / receipt.part) == receipt.sha256
+
+
+def file_hash(path: Path) -> str | None:
+    """Return the SHA-256 of a file, None for one that cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def read_fills(output_dir: Path, receipt: Receipt) -> pa.Table:
+    """Return the fills of a successful job, columns of `schema.FILL_DTYPES`.
+
+    Raises StorageError for a part that is gone or damaged, or does not hold the fills of this job.
+    """
+    path = output_dir / receipt.part
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as part:
+            first = 0
+            for group in range(part.num_row_groups):
+                size = part.metadata.row_group(group).num_rows
+                if first <= receipt.row < first + size:
+                    table = part.read_row_group(group, columns=["key", "fills"], use_threads=False)
+                    return _fills_at(table, receipt, receipt.row - first, path)
+                first += size
+    except (OSError, pa.ArrowException) as error:
+        raise StorageError(f"{path}: {error}") from error
+    raise StorageError(f"{path}: has no row {receipt.row}")
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of the part at `path`: of `key`, `receipt`, `days` and `daily_pnl` those of `columns`.
+
+    Lists are arrays, None where there are none. Raises StorageError for a part that is gone or damaged.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as part:
+            table = part.read(columns=list(columns), use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise StorageError(f"{path}: {error}") from error
+    found: dict[str, list[Any]] = {name: list(_values(table.column(name))) for name in columns}
+    return [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
+
+
+def receipts_in(output_dir: Path, part: str) -> list[Receipt]:
+    """Return the receipts that the part called `part` holds. Raises StorageError for one that is damaged."""
+    path = output_dir / part
+    rows = read_rows(path, ["receipt"])
+    sha256 = file_hash(path) or ""
+    found = [receipt_of(row["receipt"]) for row in rows]
+    return [dataclasses.replace(receipt, part=part, row=number, sha256=sha256) for number, receipt in enumerate(found)]
+
+
+def receipt_text(receipt: Receipt) -> str:
+    """Return all of `receipt` but where it lies, as JSON."""
+    facts = {name: value for name, value in vars(receipt).items() if name not in _PLACE}
+    return json.dumps(facts)
+
+
+def receipt_of(text: str, **place: Any) -> Receipt:
+    """Return the receipt in a text from `receipt_text`; what later versions may add is left out."""
+    facts: Mapping[str, Any] = json.loads(text)
+    values = {name: value for name, value in facts.items() if name in _RECEIPT_FIELDS}
+    values["notes"] = tuple(values.get("notes", ()))
+    return Receipt(**{**values, **place})
+
+
+_RECEIPT_FIELDS: Final = frozenset(field.name for field in dataclasses.fields(Receipt))
+
+
+def _fills_at(table: pa.Table, receipt: Receipt, row: int, path: Path) -> pa.Table:
+    if table.column("key")[row].as_py() != receipt.key:
+        raise StorageError(f"{path}: row {receipt.row} is another job's")
+    lists = table.column("fills").combine_chunks()
+    lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
+    if not lists[row].is_valid:
+        raise StorageError(f"{path}: the fills of row {receipt.row} were not kept")
+    struct = lists[row].values
+    return pa.Table.from_arrays(list(struct.flatten()), list(FILL_COLUMNS))
+
+
+def _values(column: pa.ChunkedArray) -> Iterator[Any]:
+    for chunk in column.chunks:
+        if not pa.types.is_list(chunk.type):
+            yield from chunk.to_pylist()
+            continue
+        values = np.from_dlpack(chunk.values)
+        bounds = np.frombuffer(chunk.buffers()[1], np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+        for row, valid in enumerate(chunk.is_valid().to_pylist()):
+            yield values[bounds[row] : bounds[row + 1]] if valid else None
+
+
+def _texts(texts: Sequence[str]) -> pa.Array:
+    encoded = [text.encode() for text in texts]
+    return pa.StringArray.from_buffers(
+        len(texts), _offsets([len(text) for text in encoded]), pa.py_buffer(b"".join(encoded))
+    )
+
+
+def _lists(values: Sequence[np.ndarray | None], dtype: np.dtype[Any], kind: pa.DataType) -> pa.Array:
+    joined = np.concatenate([np.empty(0, dtype), *(value for value in values if value is not None)]).astype(dtype)
+    child = pa.Array.from_buffers(kind, len(joined), [None, pa.py_buffer(joined)])
+    return _list_array(pa.list_(kind), values, child)
+
+
+def _fill_lists(tables: Sequence[pa.Table | None]) -> pa.Array:
+    kept = [table for table in tables if table is not None]
+    if kept:
+        joined = pa.concat_tables([table.replace_schema_metadata(None) for table in kept])
+        columns = [_one(joined.column(name)) for name in FILL_COLUMNS]
+    else:
+        columns = [pa.nulls(0, kind) for kind in _FILL_TYPES]
+    return _list_array(_FILLS, tables, pa.StructArray.from_arrays(columns, fields=list(_FILL)))
+
+
+def _list_array(kind: pa.DataType, values: Sequence[Any], child: pa.Array) -> pa.Array:
+    """Return a list array whose lists have the lengths of `values`, null where one is None."""
+    present = np.array([value is not None for value in values], bool)
+    validity = pa.py_buffer(np.packbits(present, bitorder="little"))
+    offsets = _offsets([0 if value is None else len(value) for value in values])
+    return pa.Array.from_buffers(kind, len(values), [validity, offsets], children=[child])
+
+
+def _offsets(lengths: Sequence[int]) -> pa.Buffer:
+    """Return the offsets of an Arrow list; pa.array would do all this, but imports pandas."""
+    return pa.py_buffer(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int32))
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
