@@ -92,18 +92,31 @@ def request_of(
 
 def limits_of(timeout: str | None, memory_limit: str | None) -> Limits:
     """Return the limits of a job that `--timeout` and `--memory-limit` ask for. Raises UsageError."""
-    from dbatch.config.quantities import parse_duration, parse_size
-    from dbatch.errors import UsageError
     from dbatch.model import Limits
 
+    return Limits(seconds_of("--timeout", timeout), bytes_of("--memory-limit", memory_limit))
+
+
+def seconds_of(option: str, text: str | None) -> float | None:
+    """Return the seconds that a text such as 60s or 5m says, None for none. Raises UsageError."""
+    from dbatch.config.quantities import parse_duration
+    from dbatch.errors import UsageError
+
     try:
-        option, given = "--timeout", timeout
-        seconds = None if timeout is None else parse_duration(timeout)
-        option, given = "--memory-limit", memory_limit
-        memory = None if memory_limit is None else parse_size(memory_limit)
+        return None if text is None else parse_duration(text)
     except ValueError as error:
-        raise UsageError(f"{option} {given}: {error}") from error
-    return Limits(seconds, memory)
+        raise UsageError(f"{option} {text}: {error}") from error
+
+
+def bytes_of(option: str, text: str | None) -> int | None:
+    """Return the bytes that a text such as 512MiB says, None for none. Raises UsageError."""
+    from dbatch.config.quantities import parse_size
+    from dbatch.errors import UsageError
+
+    try:
+        return None if text is None else parse_size(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text}: {error}") from error
 
 
 def _day(option: str, text: str | None) -> int | None:

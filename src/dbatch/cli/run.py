@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbatch.cli import options
 from dbatch.cli.progress import Progress, observer_for
-from dbatch.cli.signals import raise_on_signals
+from dbatch.cli.signals import leave_at_once, raise_on_signals
 
 if TYPE_CHECKING:
     from dbatch.batch import Plan, RunOutcome, RunRequest
@@ -132,19 +132,10 @@ def _stop_on_signals() -> None:
     def hear(number: int) -> None:
         heard.append(number)
         if len(heard) > 1:
-            _leave_at_once(number)
+            leave_at_once(number)
         os.write(2, b"stopping; finished jobs are kept (once more stops at once)\n")
 
     raise_on_signals(hear)
-
-
-def _leave_at_once(number: int) -> None:
-    import psutil
-
-    for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):  # it was quicker
-            child.kill()
-    os._exit(128 + number)
 
 
 def _exit_code(outcome: RunOutcome) -> int:

@@ -124,6 +124,11 @@ class Runs(Sequence[RunSpec]):
         self._seed = seed
         self._folder = folder
 
+    @property
+    def folder(self) -> str:
+        """Return the folder that relative paths of the batch are below."""
+        return self._folder
+
     def __len__(self) -> int:
         return sum(part.size for part in self._parts)
 

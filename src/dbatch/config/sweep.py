@@ -24,18 +24,29 @@ def sweep_batch(
     random: Sequence[str] = (),
     draws: int | None = None,
     sample: int | None = None,
+    most: int | None = None,
     fields: Mapping[str, Any] | None = None,
     folder: str | Path = ".",
 ) -> BatchFile:
     """Return the batch of one strategy, or of each of several, over what texts say.
 
     A text of `grid` is `KEY=10,30,60` or `KEY=1000..5000:1000`; one of `random` is `KEY=uniform(0.5,3)`, of which
-    `draws` are made. `sample` takes that many combinations of the grid. `fields` are further fields of a batch file
+    `draws` are made. `sample` takes that many combinations of the grid. With `most`, the number of runs, `grid` may
+    hold distributions too: then all is drawn, else combinations of the grid. `fields` are further fields of a batch file
     (`base_args`, `output_root`, `seed`, ...). Relative paths are below `folder`. Raises one ConfigError.
     """
     faults = Faults()
     written = dict(fields or {})
     several = [strategy] if isinstance(strategy, str) else list(strategy)
+    drawn = [text for text in grid if _DISTRIBUTION.fullmatch(text.partition("=")[2])]
+    if drawn and most is None:
+        for text in drawn:
+            faults.add((f"--grid {shown(text)}",), "--random N says how many draws there are")
+    elif drawn:
+        chosen = [_as_choice(text) for text in grid if text not in drawn]
+        random, draws, grid = [*random, *drawn, *chosen], most, ()
+    elif most is not None:
+        sample = most
     axes = _entries("--grid", grid, _GRID_FORM, _grid_values, faults)
     distributions = _entries("--random", random, _RANDOM_FORM, _distribution, faults)
     mapping: dict[str, Any] = {
@@ -76,6 +87,12 @@ def _entries(
             except ValueError as error:
                 faults.add((f"{option} {shown(text)}",), str(error))
     return entries
+
+
+def _as_choice(text: str) -> str:
+    """Return a text of a grid as one of random draws."""
+    key, _, values = text.partition("=")
+    return f"{key}=choice({values})"
 
 
 def _grid_values(text: str) -> list[Any]:

@@ -10,18 +10,20 @@ from dataclasses import dataclass, field
 class Control:
     """A wish to stop: no further units, those under way end with the job they are at, within `grace` seconds.
 
-    It may be expressed from a signal handler or another thread.
+    It may be expressed from a signal handler or another thread, while somebody is `listening`: at other times there
+    is nothing to end in good order.
     """
 
     grace: float = 10.0
-    reason: str = field(default="", init=False)
+    listening: bool = field(default=False, init=False)
+    signal: int | None = field(default=None, init=False)
     deadline: float | None = field(default=None, init=False)
 
-    def drain(self, reason: str, *, grace: float | None = None) -> None:
-        """Ask for the end; the first reason stays."""
+    def drain(self, signal: int | None = None) -> None:
+        """Ask for the end, because of a signal where one is given."""
         if self.deadline is None:
-            self.reason = reason
-            self.deadline = time.monotonic() + (self.grace if grace is None else grace)
+            self.signal = signal
+            self.deadline = time.monotonic() + self.grace
 
     @property
     def draining(self) -> bool:

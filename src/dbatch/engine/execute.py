@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,7 +68,7 @@ def execute(
     at_most: int,
     on_start: Callable[[int, str | None], None],
     control: Control | None = None,
-) -> Iterator[list[Receipt]]:
+) -> Generator[list[Receipt], None, None]:
     """Yield the receipts of each of `units` as it ends, and now and then none, so that the caller can look around.
 
     There are no more workers than `at_most`, the number of units. `on_start` is told of the slots and the dashboard;

@@ -59,16 +59,36 @@ def make_jobs(
     `names` maps a security to its spelling in the configuration, `parameters` that spelling to its values. Data
     that cannot be hashed gives a job all the same: reading it will say why.
     """
-    with ThreadPoolExecutor() as pool:
-        prints = list(pool.map(_fingerprint, securities))
+    prints = fingerprints(securities)
     jobs = []
-    for security, content in zip(securities, prints, strict=True):
+    for security in securities:
+        content = prints[security.name]
         name = names[security.name]
         section = dict(parameters[name])
-        identity = [RESULT_SCHEMA_VERSION, code, content, asdict(window), name, section]
-        key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=repr).encode()).hexdigest()
-        jobs.append(Job(key[:32], security, content, name, section))
+        key = job_key(common_identity(code, content, window, name), section)
+        jobs.append(Job(key, security, content, name, section))
     return jobs
+
+
+def fingerprints(securities: Sequence[Security]) -> dict[str, str]:
+    """Return a hash of the data of each security, by name; data that cannot be hashed says why instead."""
+    with ThreadPoolExecutor() as pool:
+        return dict(zip((one.name for one in securities), pool.map(_fingerprint, securities), strict=True))
+
+
+def common_identity(code: str, content: str, window: Window, name: str, seed: int | None = None) -> str:
+    """Return what the keys of all jobs over one security begin with; `name` is its spelling in the configuration."""
+    seeded = [] if seed is None else [{"seed": seed}]
+    return _canonical([RESULT_SCHEMA_VERSION, *seeded, code, content, asdict(window), name])
+
+
+def job_key(common: str, section: Mapping[str, Any]) -> str:
+    """Return the key of the job with the parameters `section`: 32 hex digits of a hash of all it depends on."""
+    return hashlib.sha256(f"{common} {_canonical(section)}".encode()).hexdigest()[:32]
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=repr)
 
 
 def _fingerprint(security: Security) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import random
@@ -26,7 +27,7 @@ from dbatch.engine.held import held_events
 from dbatch.engine.job import JobResult, run_job
 from dbatch.errors import DataError, DbatchError, MissingDataError, StorageError
 from dbatch.model import Job, Receipt, RunContext, Status, Unit
-from dbatch.plugins.loading import make_handler, where_it_broke
+from dbatch.plugins.loading import Load, load_factory, make_handler, where_it_broke
 from dbatch.results.part import PartRow, publish
 from dbatch.schema import EVENT_COLUMNS, FILL_COLUMNS
 
@@ -89,19 +90,23 @@ def _outcomes(
 
         yield from run_isolated(context, jobs, stop=stop)
         return
+    load = functools.cache(load_factory)  # the strategy's files are looked at once a unit
     for job in jobs:
-        yield run_one(context, job, stop=stop, hears_signals=hears_signals)
+        yield run_one(context, job, load=load, stop=stop, hears_signals=hears_signals)
 
 
-def run_one(context: RunContext, job: Job, *, stop: Ask = never, hears_signals: bool = False) -> Outcome:
+def run_one(
+    context: RunContext, job: Job, *, load: Load = load_factory, stop: Ask = never, hears_signals: bool = False
+) -> Outcome:
     """Return what becomes of `job` in this process; whatever the data or the handler do wrong becomes a receipt.
 
-    Raises InterruptedError when `stop` said so, and KeyboardInterrupt in a process that `hears_signals`.
+    `load` gives the strategy's factory. Raises InterruptedError when `stop` said so, and KeyboardInterrupt in a
+    process that `hears_signals`.
     """
     started = time.perf_counter()
     try:
         faults = Faults()
-        result = _run(context, job, stop, faults)
+        result = _run(context, job, load, stop, faults)
         return _succeeded(context, job, result, faults.lines(), started)
     except (StorageError, InterruptedError):
         raise
@@ -113,11 +118,11 @@ def run_one(context: RunContext, job: Job, *, stop: Ask = never, hears_signals: 
         return Outcome(failure(context, job, error, time.perf_counter() - started))
 
 
-def _run(context: RunContext, job: Job, stop: Ask, faults: Faults) -> JobResult:
+def _run(context: RunContext, job: Job, load: Load, stop: Ask, faults: Faults) -> JobResult:
     if context.seed is not None:
         _seed(context.seed, job)
     sections = context.sections or {job.config_name: job.section}
-    handler = make_handler(context.strategy, sections)
+    handler = make_handler(context.strategy, sections, load=load)
     if context.sweep:
         blocks = held_events(job.security, job.fingerprint, context.chunk_rows, context.window, faults)
     else:
@@ -197,7 +202,7 @@ def failure(context: RunContext, job: Job, error: BaseException, seconds: float)
     status: Status = "failed"
     text = where_it_broke(error, context.strategy)
     if isinstance(error, SystemExit):
-        status, text = "crashed", f"the handler called sys.exit({error.code!r})"
+        status, text = "crashed", f"the handler called sys.exit({error.code!r}): exit code {_exit_code(error)}"
     elif isinstance(error, KeyboardInterrupt):
         status, text = "crashed", "the handler raised KeyboardInterrupt"
     elif isinstance(error, MemoryError):
@@ -219,6 +224,11 @@ def failure(context: RunContext, job: Job, error: BaseException, seconds: float)
         runtime_sec=seconds,
         peak_rss_mb=peak_rss_mb(),
     )
+
+
+def _exit_code(error: SystemExit) -> int:
+    """Return the exit code with which a process would end by `error`."""
+    return error.code if isinstance(error.code, int) else int(error.code is not None)
 
 
 def _missing_column(error: BaseException) -> str | None:

@@ -106,6 +106,24 @@ class Ledger:
         passed(7)
         return contradicting
 
+    def improve(self, *receipts: Receipt) -> list[str]:
+        """Replace successes by `receipts` of the same jobs done again, where the digest is the same.
+
+        Returns the keys of those that have another digest, or are no success: the first receipt stays. Raises
+        StorageError.
+        """
+        refused = []
+        with self._transaction():
+            for receipt in receipts:
+                if receipt.status != "success" or self._contradicts(receipt):
+                    refused.append(receipt.key)
+                    continue
+                values = (receipt.part, receipt.row, receipt.sha256, receipt_text(receipt), receipt.key)
+                self._connection.execute(
+                    "update receipts set part = ?, row = ?, sha256 = ?, receipt = ? where key = ?", values
+                )
+        return refused
+
     def forget(self, keys: Iterable[str]) -> None:
         """Take back the receipts of `keys`: their jobs are to be done again. Raises StorageError."""
         with self._transaction():
@@ -168,6 +186,22 @@ class Ledger:
     def facts(self) -> dict[str, Any]:
         """Return all facts that were kept, by name."""
         return {name: json.loads(value) for name, value in self._connection.execute("select name, value from facts")}
+
+    def query(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a query: for counts and sums, where to read all receipts would take long."""
+        yield from self._connection.execute(sql, values)
+
+    def stand_in(self, runs: Sequence[tuple[str, Mapping[str, Any], Mapping[str, str]]]) -> None:
+        """Let `runs`, as (id, what was asked, job keys by security), stand for the plan that a run's ledger lacks.
+
+        Nothing of it is written.
+        """
+        self._connection.execute("create temp table runs (run, run_id, spec)")
+        self._connection.execute("create temp table planned (run, security, key, stale)")
+        rows = [(number, run_id, json.dumps(spec)) for number, (run_id, spec, _) in enumerate(runs)]
+        jobs = [(number, *job) for number, (_, _, keys) in enumerate(runs) for job in keys.items()]
+        self._connection.executemany("insert into runs values (?, ?, ?)", rows)
+        self._connection.executemany("insert into planned values (?, ?, ?, 0)", jobs)
 
     def _contradicts(self, receipt: Receipt) -> bool:
         if receipt.status != "success":

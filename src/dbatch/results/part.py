@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -64,16 +64,22 @@ def publish(output_dir: str | Path, rows: Sequence[PartRow]) -> list[Receipt]:
     fills = sum(len(row.fills) for row in rows if row.fills is not None)
     row_group = max(1, _FILLS_A_ROW_GROUP * len(rows) // max(fills, 1))
     content = parquet_bytes(table, rows=row_group)
-    name = part_name([row.receipt.key for row in rows])
+    lean = all(row.fills is None for row in rows)
+    name = part_name([row.receipt.key for row in rows], lean=lean)
     write_atomically(Path(output_dir, name), content)
     sha256 = hashlib.sha256(content).hexdigest()
     return [dataclasses.replace(row.receipt, part=name, row=number, sha256=sha256) for number, row in enumerate(rows)]
 
 
-def part_name(keys: Sequence[str]) -> str:
-    """Return where the part of the jobs called `keys` lies in its output folder."""
+def part_name(keys: Sequence[str], *, lean: bool = False) -> str:
+    """Return where the part of the jobs called `keys` lies in its output folder; one without fills is `lean`."""
     name = keys[0] if len(keys) == 1 else hashlib.sha256(" ".join(keys).encode()).hexdigest()[:32]
-    return f"parts/{name[:2]}/{name}.parquet"
+    return f"parts/{name[:2]}/{name}{'-lean' if lean else ''}.parquet"
+
+
+def keeps_fills(part: str) -> bool:
+    """Return whether the part called `part` holds fills: a lean one holds none."""
+    return not part.endswith("-lean.parquet")
 
 
 def is_intact(output_dir: Path, receipt: Receipt) -> bool:
@@ -108,6 +114,32 @@ def read_fills(output_dir: Path, receipt: Receipt) -> pa.Table:
     except (OSError, pa.ArrowException) as error:
         raise StorageError(f"{path}: {error}") from error
     raise StorageError(f"{path}: has no row {receipt.row}")
+
+
+def each_fills(path: Path, rows: Collection[int]) -> Iterator[tuple[int, pa.Table]]:
+    """Yield (row, its fills, columns of `schema.FILL_DTYPES`) for `rows` of the part at `path`, in rising order.
+
+    One row group is in memory at a time. Raises StorageError for a part that is gone or damaged, or has no such fills.
+    """
+    left = set(rows)
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as part:
+            first = 0
+            for group in range(part.num_row_groups):
+                size = part.metadata.row_group(group).num_rows
+                here = [row for row in range(first, first + size) if row in left]
+                if here:
+                    table = part.read_row_group(group, columns=["fills"], use_threads=False)
+                    lists = _one(table.column("fills"))
+                    for row in here:
+                        if lists[row - first].is_valid:
+                            left.remove(row)
+                            yield row, _fills_in(lists[row - first])
+                first += size
+    except (OSError, pa.ArrowException) as error:
+        raise StorageError(f"{path}: {error}") from error
+    if left:
+        raise StorageError(f"{path}: has no fills in row {min(left)}")
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
@@ -153,12 +185,14 @@ _RECEIPT_FIELDS: Final = frozenset(field.name for field in dataclasses.fields(Re
 def _fills_at(table: pa.Table, receipt: Receipt, row: int, path: Path) -> pa.Table:
     if table.column("key")[row].as_py() != receipt.key:
         raise StorageError(f"{path}: row {receipt.row} is another job's")
-    lists = table.column("fills").combine_chunks()
-    lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
-    if not lists[row].is_valid:
+    fills = _one(table.column("fills"))[row]
+    if not fills.is_valid:
         raise StorageError(f"{path}: the fills of row {receipt.row} were not kept")
-    struct = lists[row].values
-    return pa.Table.from_arrays(list(struct.flatten()), list(FILL_COLUMNS))
+    return _fills_in(fills)
+
+
+def _fills_in(one: pa.ListScalar) -> pa.Table:
+    return pa.Table.from_arrays(list(one.values.flatten()), list(FILL_COLUMNS))
 
 
 def _values(column: pa.ChunkedArray) -> Iterator[Any]:

@@ -57,10 +57,8 @@ def validate(
     instances = {}
     faults: list[_Fault] = []
     for section, values in sections.items():
-        accepted, found = _validated(parameters_cls, values)
+        instances[section], found = checked(parameters_cls, values)
         faults.extend((section, name, problem) for name, problem in found)
-        if not found:
-            instances[section] = parameters_cls(**accepted)
     if faults:
         raise _config_error(source, faults, overrides)
     return instances
@@ -85,7 +83,11 @@ def type_text(annotation: Any) -> str:
     return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
 
 
-def _validated(parameters_cls: type, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def checked(parameters_cls: type, values: Mapping[str, Any]) -> tuple[Any, list[tuple[str, str]]]:
+    """Return an instance of `parameters_cls` made of `values`, and no faults; or None, and (parameter, fault) pairs.
+
+    Types are strict, as `validate` says.
+    """
     from pydantic import ValidationError
 
     adapters = _adapters(parameters_cls)
@@ -102,7 +104,7 @@ def _validated(parameters_cls: type, values: Mapping[str, Any]) -> tuple[dict[st
             faults.append((name, f"must be {wanted}, is {_shown(value)}{_inside(error.errors()[0]['loc'])}"))
     optional = parameters_cls._field_defaults  # type: ignore[attr-defined]
     faults.extend((name, "is required") for name in adapters if name not in values and name not in optional)
-    return accepted, faults
+    return None if faults else parameters_cls(**accepted), faults
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

@@ -12,12 +12,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from dbatch.batch.defaults import default_config, default_data
 from dbatch.config.files import load_mapping
 from dbatch.config.sections import ParameterSections, expand
 from dbatch.data.market import Market, open_market
 from dbatch.data.names import file_slug
 from dbatch.data.read import DEFAULT_CHUNK_ROWS
-from dbatch.data.sample import sample_path
 from dbatch.engine.execute import Execution, execute
 from dbatch.engine.observe import Observer, Silent
 from dbatch.engine.plan import Request, code_hash, make_jobs
@@ -96,12 +96,14 @@ def make_plan(request: RunRequest) -> Plan:
     resolved = resolve(request.strategy, paths)
     ref = dataclasses.replace(resolved.ref, name=request.strategy)  # an alias is the name as far as its user knows
     notes = list(resolved.notes)
-    origin = request.data or _default_data(notes)
+    origin, note = (request.data, None) if request.data else default_data()
+    if note:
+        notes.append(note)
     market = open_market(origin, header_row=request.header_row).select(request.securities, request.max_sheets)
     sections, parameters, handler = _bind(
         ref, request.config, request.overrides, [security.name for security in market.securities]
     )
-    if request.data and not (request.config or request.overrides or _default_config(ref.name)):
+    if request.data and not (request.config or request.overrides or default_config(ref.name)):
         notes.append(f"no --config and no configs/{ref.name}_config.json here: the strategy's own defaults are used")
     code = code_hash(ref, handler)
     names = {security.name: sections.name_in_config(security.name) for security in market.securities}
@@ -202,7 +204,7 @@ def _bind(
     ref: StrategyRef, config: str | None, overrides: Mapping[str, Any], securities: Sequence[str]
 ) -> tuple[ParameterSections, Mapping[str, Mapping[str, Any]], object]:
     """Return the sections of the configuration, the parameters by section, and a handler made of them."""
-    source = config or _default_config(ref.name)
+    source = config or default_config(ref.name)
     written = load_mapping(source) if source else {}
     expand(written, {}, securities, source or "--set")  # its own faults, under its own name
     sections = expand(written, overrides, securities, "--set")
@@ -214,19 +216,6 @@ def _bind(
     if isinstance(handler, EventStrategy):
         return sections, {name: values._asdict() for name, values in checked.items()}, handler
     return sections, sections.mapping, handler
-
-
-def _default_config(strategy: str) -> str | None:
-    path = Path("configs", f"{strategy}_config.json")
-    return str(path) if path.is_file() else None
-
-
-def _default_data(notes: list[str]) -> str:
-    for folder in (Path("data", "parquet"), Path("data")):
-        if folder.is_dir():
-            return str(folder)
-    notes.append("no --data given and no data/ folder here: running on the sample that ships with dbatch")
-    return str(sample_path())
 
 
 def _manifest(plan: Plan, request: RunRequest) -> dict[str, Any]:

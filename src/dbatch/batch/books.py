@@ -1,0 +1,149 @@
+"""What the ledger is told of a batch: the plan at the beginning, how it ended, and what no longer holds."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from dbatch.batch.environment import environment
+from dbatch.batch.options import BatchOptions
+from dbatch.batch.plan import BatchPlan
+from dbatch.batch.stale import StaleJobs, find_stale
+from dbatch.errors import OutputError
+from dbatch.results.ledger import Ledger, Planned
+from dbatch.results.part import file_hash
+
+
+@dataclass
+class Books:
+    """The ledger of one call: `note` is told what the user should know."""
+
+    plan: BatchPlan
+    options: BatchOptions
+    ledger: Ledger
+    note: Callable[[str], None]
+    started_at: str = field(default_factory=lambda: now())
+
+    def open(self) -> list[Planned]:
+        """Write the plan down and return its jobs, those with accepted stale results as they were.
+
+        Raises OutputError when the folder holds another batch, or stale results that the options do not decide on.
+        """
+        facts = self.ledger.facts()
+        self._refuse_other(facts.get("batch"))
+        planned = self._decided(facts.get("inputs", ()))
+        numbers = {run.number for run in self.plan.runs}
+        others = [job for job in self.ledger.planned() if job.run not in numbers]  # of calls with another --range
+        rows: list[tuple[int, str, Mapping[str, Any]]] = [row for row in self.ledger.runs() if row[0] not in numbers]
+        rows += [(run.number, run.run_id, run.spec) for run in self.plan.runs]
+        self.ledger.plan(rows, [*others, *planned])
+        self.ledger.remember(
+            batch=self._batch_facts(),
+            options=self.options.stored(),
+            inputs=[setup.facts() for setup in self.plan.setups],
+            environment=environment(),
+            state="running",
+            started_at=facts.get("started_at") or self.started_at,
+            finished_at=None,
+        )
+        return planned
+
+    def forget_damaged(self) -> int:
+        """Take back the receipts whose part is not there as it was published, and return how many there were."""
+        parts = self.ledger.parts()
+        bad = {part for part, sha256 in parts.items() if file_hash(self.plan.output_dir / part) != sha256}
+        keys = [receipt.key for receipt in self.ledger.each_receipt() if receipt.part in bad] if bad else []
+        if keys:
+            self.ledger.forget(keys)
+        return len(keys)
+
+    def close(self, *, computed: int, reason: str | None, state: str | None) -> None:
+        """Write down how this call ended: `state`, or None for a batch that came to its end."""
+        facts = self.ledger.facts()
+        _, jobs = self.counts()
+        session = {
+            "started_at": self.started_at,
+            "finished_at": now(),
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "computed": computed,
+            "workers": self.options.execution.workers,
+            "reason": reason,
+        }
+        self.ledger.remember(
+            state=state or ("finished" if set(jobs) <= {"success"} else "failed"),
+            finished_at=session["finished_at"],
+            sessions=[*facts.get("sessions", []), session],
+        )
+
+    def counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Return how many runs, and how many jobs, there are of each status."""
+        statuses = self.ledger.statuses()
+        jobs: Counter[str] = Counter()
+        worst: dict[int, str] = {}
+        for job in self.ledger.planned():
+            status = statuses.get(job.key, "cancelled")
+            jobs[status] += 1
+            if worst.get(job.run, "success") == "success":
+                worst[job.run] = status
+        return dict(Counter(worst.values())), dict(jobs)
+
+    def _refuse_other(self, held: Mapping[str, Any] | None) -> None:
+        folder, asked = self.plan.output_dir, self.plan.batch.config_hash
+        if held is None and self.ledger.statuses():
+            raise OutputError(f"{folder}: holds the results of a single run; choose another --name")
+        if held is not None and held["config_hash"] != asked:
+            raise OutputError(
+                f"{folder}: holds another batch (config {held['config_hash']}, this one is {asked}); "
+                "choose another --name or --output-root, or --rerun to replace it"
+            )
+
+    def _decided(self, before: Sequence[Mapping[str, Any]]) -> list[Planned]:
+        planned = list(self.plan.planned())
+        stale = find_stale(self.ledger, planned, before, [setup.facts() for setup in self.plan.setups])
+        if stale:
+            self._decide_on(stale)
+        if self.options.stale == "rerun":
+            return planned
+        accepted = {(job.run, job.security): job for job in self.ledger.planned() if job.stale}
+        if self.options.stale == "accept":
+            accepted |= {(job.run, job.security): replace(job, stale=True) for job in stale.jobs}
+        return [accepted.get((job.run, job.security), job) for job in planned]
+
+    def _decide_on(self, stale: StaleJobs) -> None:
+        if self.options.stale == "refuse":
+            raise OutputError(
+                f"{self.plan.output_dir}: {stale.text()}; --accept-stale keeps their results, "
+                "--rerun-stale computes them again"
+            )
+        what = "kept as they are" if self.options.stale == "accept" else "computed again"
+        self.note(f"{stale.text()}; they are {what}")
+
+    def _batch_facts(self) -> dict[str, Any]:
+        batch = self.plan.batch
+        return {
+            "batch_name": batch.batch_name,
+            "description": batch.description,
+            "run_tag": batch.run_tag,
+            "seed": batch.seed,
+            "max_workers": batch.max_workers,
+            "fail_fast": batch.fail_fast,
+            "output_root": str(batch.output_root),
+            "base_args": batch.base_args,
+            "config_hash": batch.config_hash,
+            "document": batch.document,
+            "folder": batch.runs.folder,
+            "path": None if batch.path is None else str(batch.path),
+            "runs": len(batch.runs),
+            "working_folder": os.getcwd(),
+        }
+
+
+def now() -> str:
+    """Return the time as ISO 8601 text, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

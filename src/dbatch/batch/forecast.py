@@ -1,0 +1,139 @@
+"""What carrying out a plan would take: from what its jobs took before, else by rules of thumb."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from dbatch.batch.options import BatchOptions
+from dbatch.batch.plan import BatchPlan
+from dbatch.batch.stale import find_stale
+from dbatch.data.read import size_hint
+from dbatch.engine.packing import MOST_JOBS, TARGET_SEC
+from dbatch.model import RunContext, Source
+from dbatch.results.ledger import LEDGER_NAME, reading_ledger
+
+_BYTES_AN_EVENT: Final = {"parquet": 6, "csv": 40, "excel": 20}
+_SEC_AN_EVENT: Final = {True: 20e-9, False: 30e-6}  # compiled or plain
+_BYTES_A_JOB: Final = 2_500
+_BYTES_A_FILL: Final = 25
+_FILLS_AN_EVENT: Final = 0.01
+_DRIVER_MB: Final = 250.0
+_CHILD_MB: Final = 150.0
+_EVENT_BYTES: Final = 25
+_MEBIBYTE: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a batch would take: seconds and MiB are estimates, `basis` says of what.
+
+    `jobs` counts every run's, `distinct` those that differ; `done` and `failed` those that are finished. `strategies`
+    are (name, runs, securities).
+    """
+
+    name: str
+    output_dir: str
+    runs: int
+    jobs: int
+    distinct: int
+    done: int
+    failed: int
+    units: int
+    slots: int
+    where: str
+    seconds: float
+    basis: str
+    memory_mb: float
+    disk_mb: float
+    free_mb: float
+    stale: str
+    strategies: tuple[tuple[str, int, int], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as `dbatch batch --dry-run --json` prints it."""
+        return {"schema": "dbatch.batch_plan/1", **asdict(self)}
+
+
+def forecast(plan: BatchPlan, options: BatchOptions) -> Forecast:
+    """Return what `plan` would take; its folder is read, and nothing is written."""
+    statuses, seconds_before, stale = _held(plan)
+    todo = [task for task in plan.tasks if task.job.key not in statuses]
+    done = [statuses[task.job.key] for task in plan.tasks if task.job.key in statuses]
+    contexts = {context.run_id: context for context in plan.contexts}
+    events = {source: events_of(source) for source in {task.job.security.source for task in plan.tasks}}
+    compute = sum(
+        seconds_before or events[task.job.security.source] * _SEC_AN_EVENT[contexts[task.run_id].compiled] + 0.0005
+        for task in todo
+    )
+    slots = options.execution.slots(len(todo))
+    size = options.unit_jobs or max(1, min(MOST_JOBS, int(TARGET_SEC * len(todo) / compute) if compute else 1))
+    keep_fills, _ = options.kept_fills(len(plan.batch.runs))
+    fills = sum(events[task.job.security.source] for task in todo) * _FILLS_AN_EVENT if keep_fills else 0.0
+    runs = Counter(str(run.spec["strategy"]) for run in plan.runs)
+    return Forecast(
+        name=plan.output_dir.name,
+        output_dir=str(plan.output_dir),
+        runs=len(plan.runs),
+        jobs=sum(len(run.keys) for run in plan.runs),
+        distinct=len(plan.tasks),
+        done=len(done),
+        failed=sum(status != "success" for status in done),
+        units=-(-len(todo) // size),
+        slots=slots,
+        where=_where(plan.contexts),
+        seconds=compute / slots + 2.0 * bool(todo),
+        basis="by what its jobs took before" if seconds_before else "by the number of events; a guess",
+        memory_mb=_DRIVER_MB + slots * (_child_mb(plan) + max(events.values(), default=0) * _EVENT_BYTES / _MEBIBYTE),
+        disk_mb=(len(todo) * _BYTES_A_JOB + fills * _BYTES_A_FILL) / _MEBIBYTE,
+        free_mb=shutil.disk_usage(_existing(plan.output_dir)).free / _MEBIBYTE,
+        stale=stale,
+        strategies=tuple(
+            (setup.ref.name, runs[setup.ref.name], len(setup.market.securities))
+            for setup in {setup.ref.name: setup for setup in plan.setups}.values()
+        ),
+    )
+
+
+def events_of(source: Source) -> float:
+    """Return about how many events `source` holds: exactly for Parquet files, by size for others."""
+    if source.kind == "parquet" and not source.only:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            return float(sum(pq.read_metadata(path).num_rows for path in source.paths))
+        except (OSError, pa.ArrowException):
+            pass
+    return size_hint(source) / _BYTES_AN_EVENT[source.kind]
+
+
+def _held(plan: BatchPlan) -> tuple[dict[str, str], float | None, str]:
+    """Return the status of jobs that are finished, the seconds a job took on average, and what is stale in words."""
+    if not (plan.output_dir / LEDGER_NAME).is_file():
+        return {}, None, ""
+    with reading_ledger(plan.output_dir) as ledger:
+        facts = ledger.facts()
+        stale = find_stale(ledger, plan.planned(), facts.get("inputs", ()), [setup.facts() for setup in plan.setups])
+        seconds = [receipt.runtime_sec for receipt in ledger.each_receipt() if receipt.status == "success"]
+        average = sum(seconds) / len(seconds) if seconds else None
+        return ledger.statuses(), average, stale.text() if stale else ""
+
+
+def _where(contexts: tuple[RunContext, ...]) -> str:
+    isolated = {context.isolated for context in contexts}
+    return {
+        frozenset({True}): "in processes of their own",
+        frozenset({False}): "in the workers",
+    }.get(frozenset(isolated), "in processes of their own where they are plain Python")
+
+
+def _child_mb(plan: BatchPlan) -> float:
+    return _CHILD_MB if any(context.isolated for context in plan.contexts) else 0.0
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())

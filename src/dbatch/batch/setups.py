@@ -1,0 +1,163 @@
+"""What runs of a batch share: a strategy, its code, the securities it runs over and their content, each found once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+from dbatch.batch.defaults import default_config, default_data
+from dbatch.config.files import load_mapping
+from dbatch.config.runs import RunSpec
+from dbatch.config.sections import expand
+from dbatch.data.market import Market, open_market
+from dbatch.data.read import DEFAULT_CHUNK_ROWS
+from dbatch.engine.plan import code_hash, common_identity, fingerprints
+from dbatch.errors import StrategyError
+from dbatch.model import StrategyRef, Window
+from dbatch.plugins.discovery import resolve, search_paths
+from dbatch.plugins.loading import declared_parameters, load_factory, make_handler
+from dbatch.strategies import EventStrategy
+
+_EPOCH: Final = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all runs with the same arguments share.
+
+    `declared` is the class of the strategy's parameters (None where it declares none), `written` the configuration
+    file's sections, `content` the hash of each security's data by its name.
+    """
+
+    number: int
+    ref: StrategyRef
+    compiled: bool
+    declared: type | None
+    code: str
+    market: Market
+    content: Mapping[str, str]
+    written: Mapping[str, Any]
+    config: str | None
+    window: Window
+    chunk_rows: int
+
+    def identities(self, names: Mapping[str, str], seed: int | None) -> dict[str, str]:
+        """Return what the keys of all jobs over a security begin with, by its name.
+
+        `names` gives its spelling in the configuration.
+        """
+        return {
+            security.name: common_identity(
+                self.code, self.content[security.name], self.window, names[security.name], seed
+            )
+            for security in self.market.securities
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a manifest says of these inputs."""
+        return {
+            "strategy": dataclasses.asdict(self.ref),
+            "compiled": self.compiled,
+            "code": self.code,
+            "window": dataclasses.asdict(self.window),
+            "chunk_rows": self.chunk_rows,
+            "data": self.market.origin,
+            "securities": {
+                security.name: {
+                    "label": security.label,
+                    "source": str(security.source),
+                    "read_as": dataclasses.asdict(security.source),
+                    "fingerprint": self.content[security.name],
+                }
+                for security in self.market.securities
+            },
+        }
+
+
+@dataclass
+class Setups:
+    """The setups of a batch, each made when the first run asks for it; a market is hashed once, whoever uses it."""
+
+    notes: list[str] = field(default_factory=list)
+    _setups: dict[Any, Setup] = field(default_factory=dict)
+    _markets: dict[Any, Market] = field(default_factory=dict)
+    _content: dict[Any, dict[str, str]] = field(default_factory=dict)
+
+    def __iter__(self) -> Any:
+        return iter(self._setups.values())
+
+    def of(self, run: RunSpec) -> Setup:
+        """Return the setup of `run`. Raises UsageError (and its kinds) for a strategy or data that cannot be used."""
+        name = tuple(sorted((key, value) for key, value in run.arguments.items()))
+        found = self._setups.get(name)
+        if found is None:
+            found = self._setups[name] = self._made(run)
+        return found
+
+    def _made(self, run: RunSpec) -> Setup:
+        asked = run.arguments
+        strategy = asked["strategy"]
+        resolved = resolve(strategy, search_paths(asked.get("strategy_path") or ()))
+        for note in resolved.notes:
+            self._note(note)
+        ref = dataclasses.replace(resolved.ref, name=strategy)
+        market = self._market(
+            asked.get("data"), asked.get("securities"), asked.get("max_sheets"), asked.get("header_row")
+        )
+        config = asked.get("config") or default_config(strategy)
+        written = load_mapping(config) if config else {}
+        names = [security.name for security in market.securities]
+        expand(written, {}, names, config or "base_args")
+        sections = expand(written, run.parameters, names, f"run {run.id}").mapping
+        load_factory(ref)  # what cannot be imported is refused; what fails for some parameters is those runs' failure
+        try:
+            handler = make_handler(ref, sections)
+        except StrategyError:
+            handler = None
+        return Setup(
+            number=len(self._setups),
+            ref=ref,
+            compiled=isinstance(handler, EventStrategy),
+            declared=declared_parameters(ref, handler),
+            code=code_hash(ref, handler),
+            market=market,
+            content=self._hashed(market),
+            written=written,
+            config=config,
+            window=Window(
+                _day(asked.get("start_date")), _day(asked.get("end_date")), bool(asked.get("only_trades", False))
+            ),
+            chunk_rows=asked.get("chunk_size") or DEFAULT_CHUNK_ROWS,
+        )
+
+    def _market(
+        self, data: str | None, securities: Sequence[str] | None, most: int | None, header_row: int | None
+    ) -> Market:
+        name = (data, None if securities is None else tuple(securities), most, header_row)
+        found = self._markets.get(name)
+        if found is None:
+            origin = data
+            if origin is None:
+                origin, note = default_data()
+                if note:
+                    self._note(note)
+            opened = self._markets.get((origin, header_row)) or open_market(origin, header_row=header_row)
+            self._markets[origin, header_row] = opened
+            found = self._markets[name] = opened.select(securities, most)
+        return found
+
+    def _hashed(self, market: Market) -> dict[str, str]:
+        known = self._content.setdefault(market.origin, {})
+        known |= fingerprints([security for security in market.securities if security.name not in known])
+        return {security.name: known[security.name] for security in market.securities}
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+def _day(text: str | None) -> int | None:
+    return None if text is None else (date.fromisoformat(text) - _EPOCH).days

@@ -1,0 +1,76 @@
+"""`dbatch batch`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbatch.cli.batch_options import AsJson, DryRun, Name, NoProgress, OutputRoot, ProgressStyle, takes_batch_options
+from dbatch.cli.batch_outcome import carried_out, print_plan
+from dbatch.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from dbatch.batch.options import BatchOptions
+    from dbatch.batch.plan import BatchPlan
+    from dbatch.config.batch_file import BatchFile
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.command("batch")
+@takes_batch_options()
+def batch(
+    options: BatchOptions,
+    config: Annotated[str | None, typer.Argument(help="Batch file, YAML or JSON.")] = None,
+    config_file: Annotated[str | None, typer.Option("--config-file", help="The same.")] = None,
+    output_root: OutputRoot = None,
+    name: Name = None,
+    dry_run: DryRun = False,
+    progress: ProgressStyle = Progress.auto,
+    no_progress: NoProgress = False,
+    as_json: AsJson = False,
+) -> None:
+    """Carry out the runs of a batch file: a grid, random draws, runs written out."""
+    from dbatch.config.batch_file import load_batch
+    from dbatch.errors import UsageError
+
+    path = config or config_file
+    if path is None or (config and config_file):
+        raise UsageError("name one batch file: 'dbatch batch CONFIG'")
+    begin(
+        lambda: load_batch(path),
+        name,
+        output_root,
+        options,
+        dry_run=dry_run,
+        style=Progress.none if no_progress else progress,
+        as_json=as_json,
+    )
+
+
+def begin(
+    load: Callable[[], BatchFile],
+    name: str | None,
+    output_root: str | None,
+    options: BatchOptions,
+    *,
+    dry_run: bool,
+    style: Progress,
+    as_json: bool,
+) -> None:
+    """Carry out, or only plan, the batch that `load` returns, under another name or below another folder if given."""
+
+    def plan() -> BatchPlan:
+        from dbatch.batch.plan import plan_batch, with_name
+
+        root = None if output_root is None else Path(os.path.abspath(output_root))
+        return plan_batch(with_name(load(), name, root), options)
+
+    if dry_run:
+        print_plan(plan, options, as_json=as_json)
+        return
+    raise typer.Exit(carried_out(plan, options, style, as_json=as_json))

@@ -1,0 +1,169 @@
+"""The options of commands that carry out a batch, spelled alike in each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
+
+import typer
+
+from dbatch.cli import options
+from dbatch.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from dbatch.batch.options import BatchOptions
+
+
+class Isolation(StrEnum):
+    """Where jobs run; auto is a process of their own for plain handlers and whatever has limits."""
+
+    auto = "auto"
+    process = "process"
+    worker = "worker"
+    none = "none"
+
+
+Workers = Annotated[
+    int | None, typer.Option("--workers", "--max-workers", "-w", min=1, help="Jobs at a time. [default: all cores]")
+]
+Serial = Annotated[bool, typer.Option("--serial", help="One after the other, no Dask.")]
+Scheduler = Annotated[str | None, typer.Option(help="Address of a Dask scheduler that is already there.")]
+Dashboard = Annotated[bool, typer.Option(help="Start the Dask dashboard.")]
+FailFast = Annotated[
+    bool | None,
+    typer.Option("--fail-fast/--keep-going", help="Stop at the first run that fails. [default: keep going]"),
+]
+MaxFailures = Annotated[str | None, typer.Option(metavar="N|P%", help="Stop when more runs than that failed.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
+Rerun = Annotated[bool, typer.Option("--rerun", help="Replace the results in the batch's folder.")]
+Timeout = Annotated[str | None, typer.Option(metavar="TIME", help="Stop a job that takes longer: 60s, 5m.")]
+BatchTimeout = Annotated[str | None, typer.Option(metavar="TIME", help="End the batch after that time; it can go on.")]
+MemoryLimit = Annotated[str | None, typer.Option(metavar="SIZE", help="Stop a job that uses more: 512MiB, 2GiB.")]
+Retries = Annotated[int, typer.Option(min=0, help="Do a failed job again, that many times.")]
+Isolate = Annotated[Isolation, typer.Option(help="Where jobs run: a process of their own, the worker, this process.")]
+Units = Annotated[str, typer.Option(metavar="auto|N", help="Jobs a task; auto measures.")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="The same as --units N.")]
+Range = Annotated[str | None, typer.Option("--range", metavar="START:END", help="Only these runs, by number from 0.")]
+Merge = Annotated[bool, typer.Option("--merge/--no-merge", help="Write summary, results and run folders at the end.")]
+OutputRoot = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the batch's folder.")]
+Name = Annotated[str | None, typer.Option(help="Name of the batch's folder. [default: its batch_name]")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag for every run.")]
+Priority = Annotated[int, typer.Option(help="Priority of its tasks on the Dask cluster; higher is sooner.")]
+Fills = Annotated[
+    str, typer.Option(metavar="all|top:N|none", help="Whose fills are kept. [default: all up to 100 runs]")
+]
+Grace = Annotated[str, typer.Option(metavar="TIME", help="How long jobs under way may take after Ctrl-C.")]
+AcceptStale = Annotated[
+    bool, typer.Option("--accept-stale", help="Keep results of changed code or data beside new ones, marked.")
+]
+RerunStale = Annotated[bool, typer.Option("--rerun-stale", help="Compute results of changed code or data again.")]
+ProgressStyle = Annotated[Progress, typer.Option("--progress", help="How progress is shown.")]
+NoProgress = Annotated[bool, typer.Option("--no-progress", help="The same as --progress none.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on stdout.")]
+
+
+def options_of(
+    *,
+    workers: Workers = None,
+    serial: Serial = False,
+    scheduler: Scheduler = None,
+    dashboard: Dashboard = True,
+    fail_fast: FailFast = None,
+    max_failures: MaxFailures = None,
+    timeout: Timeout = None,
+    batch_timeout: BatchTimeout = None,
+    memory_limit: MemoryLimit = None,
+    retries: Retries = 0,
+    isolate: Isolate = Isolation.auto,
+    units: Units = "auto",
+    batch_size: BatchSize = None,
+    runs: Range = None,
+    merge: Merge = True,
+    tags: Tags = None,
+    priority: Priority = 0,
+    fills: Fills = "auto",
+    grace: Grace = "10s",
+    rerun: Rerun = False,
+    accept_stale: AcceptStale = False,
+    rerun_stale: RerunStale = False,
+) -> BatchOptions:
+    """Return what these options say; each is what the option of its name was given. Raises UsageError."""
+    from dbatch.batch.options import BatchOptions, MaxFailures, parse_runs
+    from dbatch.engine.execute import Execution
+    from dbatch.errors import UsageError
+
+    if accept_stale and rerun_stale:
+        raise UsageError("--accept-stale and --rerun-stale: only one of them can be done")
+    wrong = [tag for tag in tags or () if not all(tag.partition("=")[::2])]
+    if wrong:
+        raise UsageError(f"--tag {wrong[0]}: must be KEY=VALUE")
+    chosen = BatchOptions(
+        execution=Execution(workers, serial, scheduler, dashboard),
+        isolate=isolate,  # type: ignore[arg-type]  # typer checked it
+        unit_jobs=batch_size or _units(units),
+        timeout=options.seconds_of("--timeout", timeout),
+        memory_limit=options.bytes_of("--memory-limit", memory_limit),
+        batch_timeout=options.seconds_of("--batch-timeout", batch_timeout),
+        grace=0.0 if grace in ("0", "0s") else options.seconds_of("--grace", grace) or 0.0,
+        retries=retries,
+        fail_fast=fail_fast,
+        max_failures=None if max_failures is None else MaxFailures.parse(max_failures),
+        fills=fills,
+        runs=None if runs is None else parse_runs(runs),
+        merge=merge,
+        rerun=rerun,
+        stale="accept" if accept_stale else "rerun" if rerun_stale else "refuse",
+        tags=tuple(tags or ()),
+        priority=priority,
+    )
+    chosen.kept_fills(0)  # refused now rather than when all is computed
+    return chosen
+
+
+def takes_batch_options(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator for a command: its parameter `options` becomes all options of `options_of`, but for some.
+
+    The command is called with the BatchOptions that they make.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(options_of, localns=_HEAVY, include_extras=True)
+        shared = {
+            name: parameter.replace(annotation=hints[name])
+            for name, parameter in signature(options_of).parameters.items()
+            if name not in without
+        }
+
+        @wraps(command)
+        def call(**values: Any) -> None:
+            chosen = {name: values.pop(name) for name in shared}
+            command(**values, options=options_of(**chosen))
+
+        own_hints = get_type_hints(command, localns=_HEAVY, include_extras=True)
+        own = [
+            parameter.replace(annotation=own_hints[name], kind=Parameter.KEYWORD_ONLY)
+            for name, parameter in signature(command).parameters.items()
+            if name != "options"
+        ]
+        call.__signature__ = Signature([*own, *shared.values()])  # type: ignore[attr-defined]
+        call.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *shared.values()]}
+        return call
+
+    return decorate
+
+
+_HEAVY: Final = {"BatchOptions": Any, "BatchFile": Any}
+"""Names that commands know for type checkers only: what they stand for is imported when a command is called."""
+
+
+def _units(text: str) -> int | None:
+    from dbatch.errors import UsageError
+
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--units {text}: must be auto or a number of jobs from 1")
+    return int(text)

@@ -1,0 +1,136 @@
+"""What commands that carry out a batch have in common: signals, the plan in words, how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from dbatch.cli.batch_progress import batch_observer, counts_text, duration_text
+from dbatch.cli.progress import Progress
+from dbatch.cli.run import stdout_kept_for_data
+from dbatch.cli.signals import leave_at_once, on_signals
+
+if TYPE_CHECKING:
+    from dbatch.batch.carry_out import BatchOutcome
+    from dbatch.batch.forecast import Forecast
+    from dbatch.batch.options import BatchOptions
+    from dbatch.batch.plan import BatchPlan
+    from dbatch.engine.control import Control
+
+
+def carried_out(
+    make_plan: Callable[[], BatchPlan],
+    options: BatchOptions,
+    style: Progress,
+    *,
+    as_json: bool,
+    redo: Collection[str] = (),
+) -> int:
+    """Carry out the batch that `make_plan` returns, say how it ended, and return the exit code."""
+    from dbatch.batch.carry_out import carry_out
+    from dbatch.engine.control import Control
+
+    control = Control(options.grace)
+    _drain_on_signals(control)
+    with stdout_kept_for_data():
+        plan = make_plan()
+        outcome = carry_out(plan, options, batch_observer(style), control, redo=redo)
+    _print_outcome(outcome, as_json=as_json)
+    return outcome.exit_code
+
+
+def print_plan(make_plan: Callable[[], BatchPlan], options: BatchOptions, *, as_json: bool) -> None:
+    """Print what would be done, and that nothing was."""
+    from dbatch.batch.forecast import forecast
+
+    with stdout_kept_for_data():
+        plan = make_plan()
+        expected = forecast(plan, options)
+    if as_json:
+        typer.echo(json.dumps(expected.as_json()))
+        return
+    for note in plan.notes:
+        typer.echo(f"note: {note}", err=True)
+    for line in _plan_lines(expected):
+        typer.echo(line)
+
+
+def _plan_lines(expected: Forecast) -> list[str]:
+    lines = [
+        f"batch     {expected.name}",
+        f"output    {expected.output_dir}",
+        f"runs      {expected.runs:,}",
+        f"jobs      {expected.jobs:,}"
+        + (f" ({expected.distinct:,} distinct)" if expected.distinct < expected.jobs else ""),
+        f"done      {expected.done:,} jobs" + (f", {expected.failed:,} of them failed" if expected.failed else ""),
+        f"units     about {expected.units:,} tasks, {expected.slots} at a time, jobs {expected.where}",
+        f"time      about {duration_text(expected.seconds)} ({expected.basis})",
+        f"memory    about {expected.memory_mb:,.0f} MB",
+        f"disk      about {expected.disk_mb:,.0f} MB, {expected.free_mb:,.0f} MB are free",
+    ]
+    lines += [f"stale     {expected.stale}"] if expected.stale else []
+    lines += [f"  {strategy}: {count:,} runs over {securities}" for strategy, count, securities in expected.strategies]
+    return [*lines, "nothing was run"]
+
+
+def _print_outcome(outcome: BatchOutcome, *, as_json: bool) -> None:
+    folder = _shown(outcome.output_dir)
+    if as_json:
+        facts: dict[str, Any] = {
+            "schema": "dbatch.batch_outcome/1",
+            "output_dir": str(outcome.output_dir),
+            "runs": outcome.runs,
+            "jobs": outcome.jobs,
+            "computed": outcome.computed,
+            "interrupted": outcome.interrupted,
+            "fault": outcome.fault,
+            "stopped": outcome.stopped,
+            "exit_code": outcome.exit_code,
+        }
+        typer.echo(json.dumps(facts))
+    runs = sum(outcome.runs.values())
+    typer.echo(f"{runs:,} runs: {counts_text(outcome.runs)}; results in {folder}", err=True)
+    if outcome.fault is not None:
+        typer.echo(f"error: {outcome.fault}", err=True)
+    if outcome.stopped is not None:
+        typer.echo(f"stopped: {outcome.stopped}", err=True)
+    quoted = shlex.quote(folder)
+    if outcome.jobs.get("cancelled"):
+        typer.echo(f"what is finished is kept; go on with: dbatch resume {quoted}", err=True)
+    if set(outcome.jobs) - {"success", "cancelled", "skipped"}:
+        typer.echo(f"causes: dbatch logs {quoted} --failed; again: dbatch retry {quoted}", err=True)
+
+
+def _shown(folder: Path) -> str:
+    """Return a folder as seen from the working folder, where that is shorter."""
+    try:
+        relative = os.path.relpath(folder)
+    except ValueError:  # another drive of Windows
+        return str(folder)
+    return relative if len(relative) < len(str(folder)) else str(folder)
+
+
+def _drain_on_signals(control: Control) -> None:
+    """Make the first signal end the batch in good order, and a second one at once."""
+    from dbatch.errors import Interrupted
+
+    heard: list[int] = []
+
+    def hear(number: int) -> None:
+        heard.append(number)
+        if len(heard) > 1:
+            os.write(2, b"stopped; what is finished is kept, 'dbatch resume DIR' goes on\n")
+            leave_at_once(number)
+        if not control.listening:
+            raise Interrupted(number)
+        text = f"stopping: jobs under way may end within {control.grace:g} s, all that is finished is kept"
+        os.write(2, f"{text} (once more stops at once)\n".encode())
+        control.drain(number)
+
+    on_signals(hear)
