@@ -140,13 +140,13 @@ def _columns(jobs: tuple[Job, ...]) -> _Columns:
     first = 0
     while first < len(jobs):
         one = jobs[first]
-        alike = (one.security, one.fingerprint, one.config_name, one.section.keys())
+        alike = (one.security, one.fingerprint, one.config_name, tuple(one.section))
         last = first + 1
         while last < len(jobs) and alike == (
             (job := jobs[last]).security,
             job.fingerprint,
             job.config_name,
-            job.section.keys(),
+            tuple(job.section),
         ):
             last += 1
         block = jobs[first:last]

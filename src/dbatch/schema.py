@@ -60,8 +60,61 @@ JOB_METRIC_COLUMNS: Final = (
     "round_trip_return_pct",
     "profit_factor",
     "expectancy",
+    "winning_fills",
+    "losing_fills",
+    "winning_round_trips",
+    "losing_round_trips",
+    "gross_profit",
+    "gross_loss",
 )
 """The other metrics of a batch's jobs, see `metrics.names.JobMetrics`. Result columns too."""
 
 RESULT_SCHEMA_VERSION: Final = 3
 """Part of every job's key: results of another version are never mixed with these."""
+
+JOB_RESULT_COLUMNS: Final = (
+    "run",
+    "run_id",
+    "strategy",
+    "security",
+    "status",
+    "start_date",
+    "end_date",
+    "trades",
+    "realized_pnl",
+    "position",
+    "market_dates",
+    "strategy_dates",
+    *METRIC_COLUMNS,
+    *JOB_METRIC_COLUMNS,
+    "digest",
+)
+"""The columns of a batch's `results.parquet` that must be equal however the batch was carried out."""
+
+RUN_SUMMARY_COLUMNS: Final = (
+    "run_id",
+    "status",
+    "strategy",
+    "params_hash",
+    "start_date",
+    "end_date",
+    "securities",
+    "fills",
+    "realized_pnl",
+    "total_pnl",
+    "sharpe",
+    "sortino",
+    "annual_volatility_pct",
+    "max_dd",
+    "max_dd_pct",
+    "win_rate",
+    "round_trips",
+    "round_trip_win_rate",
+    "profit_factor",
+    "expectancy",
+    "avg_trade_return",
+    "turnover",
+    "runtime_sec",
+    "error",
+)
+"""The columns of `batch_summary`, a row per run; `docs/metrics.md` says how securities are put together."""

@@ -61,15 +61,22 @@ def test_every_metric_of_three_round_trips_in_four_days(job: Make) -> None:
         "profit_factor": 1.5,
         "expectancy": pytest.approx(50 / 3, rel=1e-12),
         "turnover": 1_000 + 1_100 + 2_200 + 3_450 + 1_200.0,
+        "winning_fills": 2,
+        "losing_fills": 1,
+        "winning_round_trips": 2,
+        "losing_round_trips": 1,
+        "gross_profit": 150.0,
+        "gross_loss": 100.0,
     }
 
 
 def test_without_fills_only_sums_and_volatility_exist(job: Make) -> None:
     nothing = dict.fromkeys(METRIC_NAMES)
     sums = ("fills", "round_trips", "realized_pnl", "total_pnl", "annual_volatility_pct")
-    more = ("max_drawdown", "max_drawdown_pct", "max_drawdown_days", "turnover")
+    more = ("max_drawdown", "max_drawdown_pct", "max_drawdown_days", "turnover", "gross_profit", "gross_loss")
+    counts = ("winning_fills", "losing_fills", "winning_round_trips", "losing_round_trips")
 
-    assert job().metrics._asdict() == nothing | dict.fromkeys(sums + more, 0)
+    assert job().metrics._asdict() == nothing | dict.fromkeys(sums + more + counts, 0)
 
 
 def test_without_days_there_is_nothing_to_annualise(job: Make) -> None:
@@ -82,7 +89,7 @@ def test_without_days_there_is_nothing_to_annualise(job: Make) -> None:
 def test_counts_are_ints_and_numbers_are_floats(job: Make) -> None:
     kinds = {name: type(value) for name, value in job(*THREE_ROUND_TRIPS)[0]._asdict().items() if value is not None}
 
-    whole = {"fills", "round_trips", "max_drawdown_days"}
+    whole = {name for name, unit in METRIC_UNITS.items() if unit in ("count", "calendar days")}
     dates = {"max_drawdown_start", "max_drawdown_trough"}
     assert kinds == {name: int if name in whole else str if name in dates else float for name in kinds}
 

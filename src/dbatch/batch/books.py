@@ -21,24 +21,33 @@ from dbatch.results.part import file_hash
 
 @dataclass
 class Books:
-    """The ledger of one call: `note` is told what the user should know."""
+    """The ledger of one call: `note` is told what the user should know; `is_new` once its plan is another one."""
 
     plan: BatchPlan
     options: BatchOptions
     ledger: Ledger
     note: Callable[[str], None]
     started_at: str = field(default_factory=lambda: now())
+    is_new: bool = False
+    _before: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def was_ended(self) -> bool:
+        """Return whether the call before this one came to the end of the batch."""
+        return self._before.get("state") in ("finished", "failed")
 
     def open(self) -> list[Planned]:
         """Write the plan down and return its jobs, those with accepted stale results as they were.
 
         Raises OutputError when the folder holds another batch, or stale results that the options do not decide on.
         """
-        facts = self.ledger.facts()
+        facts = self._before = self.ledger.facts()
         self._refuse_other(facts.get("batch"))
         planned = self._decided(facts.get("inputs", ()))
         numbers = {run.number for run in self.plan.runs}
-        others = [job for job in self.ledger.planned() if job.run not in numbers]  # of calls with another --range
+        kept = self.ledger.planned()
+        others = [job for job in kept if job.run not in numbers]  # of calls with another --range
+        self.is_new = sorted(kept, key=_place) != sorted([*others, *planned], key=_place)
         rows: list[tuple[int, str, Mapping[str, Any]]] = [row for row in self.ledger.runs() if row[0] not in numbers]
         rows += [(run.number, run.run_id, run.spec) for run in self.plan.runs]
         self.ledger.plan(rows, [*others, *planned])
@@ -46,12 +55,15 @@ class Books:
             batch=self._batch_facts(),
             options=self.options.stored(),
             inputs=[setup.facts() for setup in self.plan.setups],
-            environment=environment(),
             state="running",
             started_at=facts.get("started_at") or self.started_at,
             finished_at=None,
         )
         return planned
+
+    def computing(self) -> None:
+        """Write down with what and on what the jobs that follow are computed."""
+        self.ledger.remember(environment=environment())
 
     def forget_damaged(self) -> int:
         """Take back the receipts whose part is not there as it was published, and return how many there were."""
@@ -63,9 +75,16 @@ class Books:
         return len(keys)
 
     def close(self, *, computed: int, reason: str | None, state: str | None) -> None:
-        """Write down how this call ended: `state`, or None for a batch that came to its end."""
-        facts = self.ledger.facts()
+        """Write down how this call ended: `state`, or None for a batch that came to its end.
+
+        A call that found nothing to compute leaves no trace.
+        """
         _, jobs = self.counts()
+        ended = state or ("finished" if set(jobs) <= {"success"} else "failed")
+        before = self._before
+        if not computed and state is None and before.get("finished_at"):
+            self.ledger.remember(state=ended, finished_at=before["finished_at"])
+            return
         session = {
             "started_at": self.started_at,
             "finished_at": now(),
@@ -76,9 +95,9 @@ class Books:
             "reason": reason,
         }
         self.ledger.remember(
-            state=state or ("finished" if set(jobs) <= {"success"} else "failed"),
+            state=ended,
             finished_at=session["finished_at"],
-            sessions=[*facts.get("sessions", []), session],
+            sessions=[*before.get("sessions", []), session],
         )
 
     def counts(self) -> tuple[dict[str, int], dict[str, int]]:
@@ -142,6 +161,10 @@ class Books:
             "runs": len(batch.runs),
             "working_folder": os.getcwd(),
         }
+
+
+def _place(job: Planned) -> tuple[int, str]:
+    return job.run, job.security
 
 
 def now() -> str:

@@ -22,9 +22,10 @@ from dbatch.engine.packing import Packer, Task
 from dbatch.errors import ClusterError, Interrupted, StorageError
 from dbatch.model import Receipt, RunContext
 from dbatch.results.adopt import adopt
-from dbatch.results.consolidate import consolidate
+from dbatch.results.consolidate import consolidate, is_consolidated
 from dbatch.results.folder import cancel_requested, clear, locked
 from dbatch.results.ledger import Ledger, Planned, open_ledger
+from dbatch.results.part import is_lean
 
 _RETRIED: Final = frozenset({"failed", "timeout", "crashed", "oom"})
 _LOOK_EVERY_SEC: Final = 1.0
@@ -94,7 +95,7 @@ class _Driver:
         self._books = Books(plan, options, ledger, observer.note)
         self._meter = Meter()
         self._tries: Counter[str] = Counter()
-        self._computed = 0
+        self._computed = self._adopted = 0
         self._began = self._looked = time.monotonic()
         self._stopped: str | None = None
         self._fault: str | None = None
@@ -103,14 +104,16 @@ class _Driver:
         for note in self._plan.notes:
             self._observer.note(note)
         planned = self._books.open()
-        self._tell(adopt(self._plan.output_dir, self._ledger), "jobs were finished, but not yet in the ledger")
+        self._adopted = adopt(self._plan.output_dir, self._ledger)
+        self._tell(self._adopted, "jobs were finished, but not yet in the ledger")
         self._tell(self._books.forget_damaged(), "finished jobs are done again: their parts are gone or damaged")
         progress, todo = self._todo(planned, redo)
         interrupted: int | None = None
         try:
             if todo:
                 self._compute(progress, todo)
-            self._keep_best_fills()
+            if not self._was_complete():
+                self._keep_best_fills()
         except Interrupted as signal:
             interrupted = signal.number
         except KeyboardInterrupt:
@@ -131,10 +134,10 @@ class _Driver:
             users.setdefault(job.key, []).append(place_of[job.run])
         names = [run.run_id for run in self._plan.runs]
         progress = Progress(names, users, block_size(len(names), self._options.unit_jobs))
-        receipts = self._ledger.receipts()
-        done = {key: receipts[key] for key in users if key in receipts and receipts[key].status not in redo}
+        statuses = self._ledger.statuses()
+        done = {key: statuses[key] for key in users if key in statuses and statuses[key] not in redo}
         progress.before(done)
-        failed = sum(receipt.status != "success" for receipt in done.values())
+        failed = sum(status != "success" for status in done.values())
         self._tell(failed, "jobs failed before and stay so; 'dbatch retry' does them again")
         return progress, [task for task in self._plan.tasks if task.job.key in users and task.job.key not in done]
 
@@ -142,6 +145,7 @@ class _Driver:
         packer = Packer(todo, self._options.unit_jobs)
 
         def begin(slots: int, dashboard: str | None) -> None:
+            self._books.computing()
             self._observer.started(self._plan.batch.batch_name, progress, slots, dashboard)
 
         for receipts in self._executed(packer, self._plan.contexts, begin):
@@ -186,7 +190,7 @@ class _Driver:
                 continue
             if receipt.status != "success":
                 self._observer.failed([progress.names[run] for run in progress.users[receipt.key]], receipt)
-            for block in progress.take(receipt):
+            for block in progress.take(receipt.key, receipt.status):
                 self._observer.block(block)
 
     def _look_around(self, progress: Progress) -> None:
@@ -215,9 +219,8 @@ class _Driver:
             return
         consolidate(self._plan.output_dir, self._ledger, run_folders=False)
         best = best_runs(self._plan.output_dir, most)
-        receipts = self._ledger.receipts()
-        keys = {key for run in self._plan.runs if run.run_id in best for _, key in run.keys if key in receipts}
-        lean = {key for key in keys if receipts[key].part.endswith("-lean.parquet")}
+        keys = [key for run in self._plan.runs if run.run_id in best for _, key in run.keys]
+        lean = {receipt.key for receipt in self._ledger.receipts_of(keys) if is_lean(receipt.part)}
         packer = Packer([task for task in self._plan.tasks if task.job.key in lean], self._options.unit_jobs)
         if not packer.left:
             return
@@ -233,12 +236,16 @@ class _Driver:
         runs, jobs = self._books.counts()
         try:
             self._books.close(computed=self._computed, reason=reason, state=state)
-            if self._options.merge:
+            if self._options.merge and not (self._was_complete() and is_consolidated(folder)):
                 found = consolidate(folder, self._ledger)
                 runs, jobs = dict(found.runs), dict(found.jobs)
         except StorageError as error:
             self._fault = self._fault or str(error)
         return BatchOutcome(folder, runs, jobs, self._computed, interrupted, self._fault, self._stopped)
+
+    def _was_complete(self) -> bool:
+        """Return whether this call found the batch at its end, and changed nothing of it."""
+        return self._books.was_ended and not (self._computed or self._adopted or self._books.is_new)
 
     def _tell(self, count: int, text: str) -> None:
         if count:

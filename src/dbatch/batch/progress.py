@@ -123,20 +123,20 @@ class Progress:
     def eta_sec(self) -> float | None:
         return (self.jobs - self.jobs_done) / self.rate if self.jobs_done > self.jobs_before else None
 
-    def before(self, receipts: Mapping[str, Receipt]) -> None:
-        """Count jobs that were done before; no block is told of."""
-        for receipt in receipts.values():
-            for _ in self.take(receipt):
+    def before(self, statuses: Mapping[str, str]) -> None:
+        """Count jobs that were done before, by key; no block is told of."""
+        for key, status in statuses.items():
+            for _ in self.take(key, status):
                 pass
         self.jobs_before = self.jobs_done
         self.began = time.monotonic()
 
-    def take(self, receipt: Receipt) -> Iterator[Block]:
-        """Count the last receipt of a job, and yield each block of runs that is done with it."""
+    def take(self, key: str, status: str) -> Iterator[Block]:
+        """Count the job called `key` as done, and yield each block of runs that is done with it."""
         self.jobs_done += 1
-        for run in self.users.get(receipt.key, ()):
-            if receipt.status != "success":
-                self._worst.setdefault(run, receipt.status)
+        for run in self.users.get(key, ()):
+            if status != "success":
+                self._worst.setdefault(run, status)
             self._left[run] -= 1
             if self._left[run]:
                 continue

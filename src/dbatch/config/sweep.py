@@ -32,7 +32,7 @@ def sweep_batch(
 
     A text of `grid` is `KEY=10,30,60` or `KEY=1000..5000:1000`; one of `random` is `KEY=uniform(0.5,3)`, of which
     `draws` are made. `sample` takes that many combinations of the grid. With `most`, the number of runs, `grid` may
-    hold distributions too: then all is drawn, else combinations of the grid. `fields` are further fields of a batch file
+    hold distributions too: then all is drawn, else combinations of the grid. `fields` are further fields of a file
     (`base_args`, `output_root`, `seed`, ...). Relative paths are below `folder`. Raises one ConfigError.
     """
     faults = Faults()

@@ -112,6 +112,12 @@ def _metrics(fills: int, measured: Measured, ratios: DailyRatios) -> JobMetrics:
         number(measured.profit_factor),
         number(measured.expectancy),
         number(measured.turnover),
+        measured.winning_fills,
+        measured.losing_fills,
+        measured.winning_round_trips,
+        measured.losing_round_trips,
+        number(measured.gross_profit),
+        number(measured.gross_loss),
     )
 
 

@@ -31,6 +31,12 @@ class JobMetrics(NamedTuple):
     profit_factor: float | None
     expectancy: float | None
     turnover: float | None
+    winning_fills: int
+    losing_fills: int
+    winning_round_trips: int
+    losing_round_trips: int
+    gross_profit: float | None
+    gross_loss: float | None
 
 
 METRIC_NAMES: Final = JobMetrics._fields
@@ -56,6 +62,12 @@ METRIC_UNITS: Final = MappingProxyType(
         "profit_factor": "ratio",
         "expectancy": "currency a round trip",
         "turnover": "currency",
+        "winning_fills": "count",
+        "losing_fills": "count",
+        "winning_round_trips": "count",
+        "losing_round_trips": "count",
+        "gross_profit": "currency",
+        "gross_loss": "currency",
     }
 )
 """Of each of `METRIC_NAMES`, in its order. Currency is the security's; dates are ISO text of the exchange's clock."""

@@ -70,12 +70,19 @@ class Measured(NamedTuple):
     profit_factor: float
     expectancy: float
     turnover: float
+    winning_fills: int
+    losing_fills: int
+    winning_round_trips: int
+    losing_round_trips: int
+    gross_profit: float
+    gross_loss: float
 
 
 @compiled()
 def _faulty(fault: int, where: int) -> Measured:
     nan = math.nan
-    return Measured(fault, where, 0, nan, nan, nan, nan, NO_DAY, NO_DAY, NO_DAY, 0, nan, nan, nan, nan, nan, nan)
+    unknown = (nan, nan, nan, nan, nan, nan)
+    return Measured(fault, where, 0, nan, nan, nan, nan, NO_DAY, NO_DAY, NO_DAY, 0, *unknown, 0, 0, 0, 0, nan, nan)
 
 
 @compiled()
@@ -289,4 +296,10 @@ def measure(
         trips.profit / trips.loss if trips.losers else math.nan,
         trips.total / trips.closed if trips.closed else math.nan,
         turnover,
+        winners,
+        decided - winners,
+        trips.winners,
+        trips.losers,
+        trips.profit,
+        trips.loss,
     )

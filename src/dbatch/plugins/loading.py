@@ -26,6 +26,7 @@ from dbatch.plugins.sources import choose_factory, no_factory_fault
 _LOCK = threading.RLock()
 
 Factory = Callable[[Mapping[str, Mapping[str, Any]]], object]
+Load = Callable[[StrategyRef], Factory]
 
 
 def load_factory(ref: StrategyRef) -> Factory:
@@ -46,20 +47,20 @@ def load_factory(ref: StrategyRef) -> Factory:
     return factory  # type: ignore[no-any-return]
 
 
-def make_handler(ref: StrategyRef, config: Mapping[str, Mapping[str, Any]]) -> object:
+def make_handler(ref: StrategyRef, config: Mapping[str, Mapping[str, Any]], *, load: Load = load_factory) -> object:
     """Return a fresh handler for the whole configuration `{security: {parameter: value}}`.
 
-    The factory gets a copy that it may change. Raises StrategyError when it fails, or returns what is neither
-    callable nor a compiled strategy.
+    The factory gets a copy that it may change. Who makes many handlers in a row gives a `load` that remembers. Raises
+    StrategyError when the factory fails, or returns what is neither callable nor a compiled strategy.
     """
-    factory = load_factory(ref)
+    factory = load(ref)
     called = f"strategy '{ref.name}': {getattr(factory, '__name__', ref.factory)}(config)"
     before = dict(sys.modules)
     try:
         handler = factory({security: copy.deepcopy(dict(values)) for security, values in config.items()})
     except (Exception, SystemExit) as error:
         raise StrategyError(f"{called} failed: {where_it_broke(error, ref)}") from error
-    if sys.modules.keys() - before.keys():
+    if not sys.modules.keys() <= before.keys():
         _remember_late(ref)
     if not callable(handler) and declared_parameters_of(handler) is None:
         raise StrategyError(f"{called} returned {type(handler).__name__}, must be a handler function or EventStrategy")

@@ -85,7 +85,7 @@ def export_summary(output_dir: Path, receipts: Sequence[Receipt]) -> None:
 
 def summary_cells(receipt: Receipt) -> list[Any]:
     """Return the cells of the line of `backtest_summary.csv` that `receipt` stands for."""
-    return [_cell(value) for value in summary_row(receipt).values()]
+    return [csv_cell(value) for value in summary_row(receipt).values()]
 
 
 def summary_row(receipt: Receipt) -> dict[str, Any]:
@@ -155,7 +155,7 @@ _POINT_ZERO = _text_scalar(".0")
 _NOTHING = _text_scalar("")
 
 
-def _cell(value: Any) -> Any:
+def csv_cell(value: Any) -> Any:
     """Return a text that no spreadsheet takes for a formula; numbers and None as they are."""
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return "'" + value

@@ -140,6 +140,12 @@ class Ledger:
         ):
             yield receipt_of(text, part=part, row=row, sha256=sha256)
 
+    def receipts_of(self, keys: Iterable[str]) -> list[Receipt]:
+        """Return the receipts of those jobs of `keys` that have one."""
+        query = "select part, row, sha256, receipt from receipts where key = ?"
+        rows = (self._connection.execute(query, (key,)).fetchone() for key in keys)
+        return [receipt_of(row[3], part=row[0], row=row[1], sha256=row[2]) for row in rows if row is not None]
+
     def statuses(self) -> dict[str, str]:
         """Return the status of each job that has a receipt, by key."""
         return dict(self._connection.execute("select key, status from receipts"))

@@ -28,6 +28,7 @@ _FILL_TYPES: Final = (pa.timestamp("ns"), pa.string(), pa.float64(), pa.int64(),
 _FILL: Final = pa.struct(list(zip(FILL_COLUMNS, _FILL_TYPES, strict=True)))
 _FILLS: Final = pa.list_(pa.field("fill", _FILL))
 _PLACE: Final = ("part", "row", "sha256")
+_LEAN: Final = "-lean"
 _FILLS_A_ROW_GROUP: Final = 1 << 20
 
 
@@ -74,7 +75,12 @@ def publish(output_dir: str | Path, rows: Sequence[PartRow]) -> list[Receipt]:
 def part_name(keys: Sequence[str], *, lean: bool = False) -> str:
     """Return where the part of the jobs called `keys` lies in its output folder; one without fills is `lean`."""
     name = keys[0] if len(keys) == 1 else hashlib.sha256(" ".join(keys).encode()).hexdigest()[:32]
-    return f"parts/{name[:2]}/{name}{'-lean' if lean else ''}.parquet"
+    return f"parts/{name[:2]}/{name}{_LEAN if lean else ''}.parquet"
+
+
+def is_lean(part: str) -> bool:
+    """Return whether the part called so holds no fills."""
+    return part.endswith(f"{_LEAN}.parquet")
 
 
 def keeps_fills(part: str) -> bool:

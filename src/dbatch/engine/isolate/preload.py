@@ -1,15 +1,65 @@
-"""Imported once by the fork server: its children begin with all this in a hundredth of a second."""
+"""What the fork server imports once, so that its children begin with it."""
 
+from __future__ import annotations
+
+import gc
+import importlib
 import os
+import pkgutil
+from collections.abc import Iterable, MutableMapping
+from contextlib import suppress
+from enum import IntFlag
+from pathlib import Path
+from typing import Final
 
-for _name in ("NUMEXPR", "NUMBA", "VECLIB", "BLIS", "OMP", "MKL", "OPENBLAS"):
-    os.environ.setdefault(f"{_name}_NUM_THREADS", "1")  # one job is one core's work
+import dbatch.metrics
+from dbatch.model import RunContext
 
-from dbatch.lifetime import die_with_parent  # noqa: E402
 
-die_with_parent(os.getppid())
+class Needs(IntFlag):
+    """What the jobs of a run need beside what all of them do."""
 
-import pandas  # noqa: E402, F401
+    NOTHING = 0
+    PANDAS = 1
+    METRICS = 2
+    KERNEL = 4
 
-import dbatch.data.parquet  # noqa: E402
-import dbatch.engine.unit  # noqa: E402, F401
+
+_ALWAYS: Final = ("dbatch.data.csv", "dbatch.data.parquet", "dbatch.engine.unit")
+_METRICS: Final = [module.name for module in pkgutil.iter_modules(dbatch.metrics.__path__, "dbatch.metrics.")]
+_MODULES: Final = {
+    Needs.PANDAS: ("pandas",),
+    Needs.METRICS: ("dbatch.engine.performance", *_METRICS),
+    Needs.KERNEL: ("dbatch.engine.kernel",),
+}
+_THREADS: Final = ("NUMEXPR", "NUMBA", "VECLIB", "BLIS", "OMP", "MKL", "OPENBLAS")
+
+
+def needs_of(contexts: Iterable[RunContext]) -> Needs:
+    """Return what the jobs of `contexts` need."""
+    needs = Needs.NOTHING
+    for context in contexts:
+        needs |= Needs.KERNEL if context.compiled else Needs.PANDAS
+        if context.sweep:
+            needs |= Needs.METRICS
+    return needs
+
+
+def one_thread_each(environment: MutableMapping[str, str]) -> None:
+    """Have numeric libraries use one thread where nobody said otherwise: one job is one core's work."""
+    for name in _THREADS:
+        environment.setdefault(f"{name}_NUM_THREADS", "1")
+
+
+def preload(needs: Needs) -> None:
+    """Import what `needs` says, and leave all that is there now out of garbage collections, whose marks cost copies."""
+    one_thread_each(os.environ)
+    names = [*_ALWAYS, *(name for need in _MODULES if need in needs for name in _MODULES[need])]
+    for name in names:
+        with suppress(Exception):  # the job that needs it will say what is wrong
+            importlib.import_module(name)
+    from dbatch.plugins.modules import modules_in
+
+    modules_in(Path(os.devnull))  # it looks once where each module is installed, which takes most of a first import
+    gc.collect()
+    gc.freeze()

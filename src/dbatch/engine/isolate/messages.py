@@ -1,0 +1,61 @@
+"""What a child says to the process that runs it: which job it begins, and what became of the one before."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from dbatch.engine.unit import Outcome
+
+_HEAD: Final = struct.Struct("<4sIQ")
+_MARK: Final = b"dbj\x1f"
+
+
+class Begun(NamedTuple):
+    """The child begins its job number `job`; `printed` bytes were printed before."""
+
+    job: int
+    printed: int
+
+
+class Said(NamedTuple):
+    """One message: what became of the job under way (None before the first), the next one (None after the last)."""
+
+    outcome: Outcome | None
+    begun: Begun | None
+
+
+class GarbledError(Exception):
+    """What came through the pipe is no message: something else wrote into it."""
+
+
+def packed(said: Said) -> bytes:
+    """Return the bytes that `Messages` makes `said` of."""
+    body = pickle.dumps(said, pickle.HIGHEST_PROTOCOL)
+    return _HEAD.pack(_MARK, zlib.crc32(body), len(body)) + body
+
+
+class Messages:
+    """Takes bytes as they come, gives messages once they are whole."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def take(self, piece: bytes) -> Iterator[Said]:
+        """Yield the messages that are whole with `piece`; raises GarbledError where the bytes are none."""
+        self._bytes += piece
+        while len(self._bytes) >= _HEAD.size:
+            mark, checksum, length = _HEAD.unpack_from(self._bytes)
+            if mark != _MARK:
+                raise GarbledError
+            end = _HEAD.size + length
+            if len(self._bytes) < end:
+                return
+            body = bytes(memoryview(self._bytes)[_HEAD.size : end])
+            del self._bytes[:end]
+            if zlib.crc32(body) != checksum:
+                raise GarbledError
+            yield pickle.loads(body)  # noqa: S301 - from our own child, nobody else has the pipe

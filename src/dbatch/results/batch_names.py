@@ -1,0 +1,16 @@
+"""The names of the files that a batch's results are derived into, beside those of its runs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+RESULTS_NAME: Final = "results.parquet"
+BATCH_MANIFEST_NAME: Final = "batch_manifest.json"
+BATCH_SUMMARY_NAME: Final = "batch_summary"
+"""Without the ending: it is there as .csv, .json and .parquet."""
+
+BATCH_FILE_NAMES: Final = (
+    RESULTS_NAME,
+    BATCH_MANIFEST_NAME,
+    *(f"{BATCH_SUMMARY_NAME}.{ending}" for ending in ("csv", "json", "parquet")),
+)

@@ -1,0 +1,150 @@
+"""The files of a batch that people and programs read, made from its ledger and parts; all of it can be made again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dbatch.errors import OutputError
+from dbatch.results.batch_manifest import json_text, manifest_document, summary_document
+from dbatch.results.batch_names import BATCH_MANIFEST_NAME, BATCH_SUMMARY_NAME, RESULTS_NAME
+from dbatch.results.columns import csv_bytes, kind_of, table_of, texts
+from dbatch.results.export import csv_cell
+from dbatch.results.job_table import JOB_KINDS, JobTable, RunRow, job_table, kept_jobs
+from dbatch.results.ledger import Ledger
+from dbatch.results.publish import parquet_bytes, write_atomically
+from dbatch.results.run_files import run_folders as folders_of_runs
+from dbatch.results.run_folders import write_run_folders
+from dbatch.results.run_table import RUN_KINDS, run_table
+from dbatch.results.verified import verify_parts
+from dbatch.schema import JOB_RESULT_COLUMNS
+
+
+@dataclass(frozen=True)
+class Consolidation:
+    """What the files say: how many runs and jobs there are of each status that occurs.
+
+    `damaged` are the keys of jobs that succeeded, but whose part is gone or is not what was published: they are
+    shown as `cancelled`.
+    """
+
+    runs: Mapping[str, int]
+    jobs: Mapping[str, int]
+    damaged: tuple[str, ...]
+
+
+def consolidate(folder: Path, ledger: Ledger, *, run_folders: bool = True) -> Consolidation:
+    """Write the files of the batch in `folder` from its ledger and parts, and return what they say.
+
+    Every part is hashed before anything of it is shown. The same ledger and parts give the same bytes. With
+    `run_folders` the folders of the runs are written too. Raises StorageError.
+    """
+    facts = ledger.facts()
+    planned = ledger.planned()
+    runs, parameters = _planned_runs(ledger)
+    found = verify_parts(folder, kept_jobs(ledger, {job.key for job in planned}))
+    jobs = job_table(runs, planned, found.jobs)
+    summary = run_table(runs, jobs, found.daily)
+    counts = Counter(jobs.columns["status"])
+    write_atomically(folder / RESULTS_NAME, parquet_bytes(_results(jobs, parameters)))
+    _write_summary(folder, facts, summary)
+    if run_folders:
+        write_run_folders(folder, folders_of_runs(facts, ledger, summary, jobs))
+    write_atomically(folder / BATCH_MANIFEST_NAME, json_text(manifest_document(facts, ledger, summary, counts)))
+    return Consolidation(dict(Counter(summary["status"])), dict(counts), found.damaged)
+
+
+def is_consolidated(folder: Path) -> bool:
+    """Return whether the files of a batch that `consolidate` writes last are there."""
+    names = (
+        RESULTS_NAME,
+        BATCH_MANIFEST_NAME,
+        *(f"{BATCH_SUMMARY_NAME}.{kind}" for kind in ("csv", "json", "parquet")),
+    )
+    return all((folder / name).is_file() for name in names)
+
+
+def read_results(folder: Path) -> pa.Table:
+    """Return `results.parquet`, a row per job. Raises OutputError where there is none, or it is damaged."""
+    return _read(folder / RESULTS_NAME)
+
+
+def read_summary(folder: Path) -> pa.Table:
+    """Return `batch_summary.parquet`, a row per run. Raises OutputError where there is none, or it is damaged."""
+    return _read(folder / f"{BATCH_SUMMARY_NAME}.parquet")
+
+
+def result_digest(folder: Path) -> str:
+    """Return the SHA-256 of all result columns of `results.parquet`, bit for bit, rows in their order.
+
+    It covers the fills by their digests, and no measurement: however a batch is carried out it is the same. Raises
+    OutputError.
+    """
+    results = _read(folder / RESULTS_NAME, JOB_RESULT_COLUMNS)
+    digest = hashlib.sha256()
+    for name in JOB_RESULT_COLUMNS:
+        column = results.column(name)
+        digest.update(f"{name}:{column.type}:{len(column)}:".encode())
+        digest.update(np.packbits(column.is_valid().to_pylist()).tobytes())
+        known = column.drop_null()
+        if column.type == pa.string():
+            lengths = pc.binary_length(known).combine_chunks()
+            digest.update(np.from_dlpack(lengths).astype("<i8").tobytes())
+            digest.update("".join(known.to_pylist()).encode())
+        else:
+            digest.update(
+                np.from_dlpack(known.combine_chunks()).astype("<f8" if column.type == pa.float64() else "<i8")
+            )
+    return digest.hexdigest()
+
+
+def _planned_runs(ledger: Ledger) -> tuple[list[RunRow], dict[str, list[Any]]]:
+    """Return the runs in order, and the parameters that are not the same in all of them: of each a value per run."""
+    runs: list[RunRow] = []
+    parameters: dict[str, list[Any]] = {}
+    for number, run_id, spec in ledger.runs():
+        for name, value in spec.get("parameters", {}).items():
+            values = parameters.setdefault(name, [])
+            values.extend([None] * (len(runs) - len(values)))
+            values.append(value)
+        runs.append(RunRow(number, run_id, spec.get("strategy", ""), spec.get("params_hash", "")))
+    for values in parameters.values():
+        values.extend([None] * (len(runs) - len(values)))
+    varying = {name: values for name, values in parameters.items() if len(set(map(repr, values))) > 1}
+    return runs, varying
+
+
+def _results(jobs: JobTable, parameters: Mapping[str, Sequence[Any]]) -> pa.Table:
+    columns, kinds = dict(jobs.columns), dict(JOB_KINDS)
+    for name, of_run in parameters.items():
+        kind = kinds[f"param.{name}"] = kind_of(of_run)
+        values = texts(of_run) if kind == "text" else of_run
+        columns[f"param.{name}"] = [values[place] for place in jobs.run_of.tolist()]
+    return table_of(columns, kinds)
+
+
+def _write_summary(folder: Path, facts: Mapping[str, Any], summary: Mapping[str, Sequence[Any]]) -> None:
+    ordered = {name: summary[name] for name in RUN_KINDS}
+    cells = [map(csv_cell, ordered[name]) if kind == "text" else ordered[name] for name, kind in RUN_KINDS.items()]
+    lines = chain([RUN_KINDS], zip(*cells, strict=True))
+    write_atomically(folder / f"{BATCH_SUMMARY_NAME}.csv", csv_bytes(lines))
+    write_atomically(folder / f"{BATCH_SUMMARY_NAME}.json", json_text(summary_document(facts, ordered)))
+    write_atomically(folder / f"{BATCH_SUMMARY_NAME}.parquet", parquet_bytes(table_of(ordered, RUN_KINDS)))
+
+
+def _read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            return file.read(columns=columns, use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise OutputError(f"{path}: not readable ({error}); 'dbatch merge {path.parent}' makes it again") from error

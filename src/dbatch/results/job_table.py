@@ -1,0 +1,172 @@
+"""Every planned job of a batch: what the ledger knows of it, and a row for it in `results.parquet`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final
+
+import numpy as np
+
+from dbatch.metrics.names import METRIC_UNITS
+from dbatch.model import Receipt
+from dbatch.results.columns import Kind, finite
+from dbatch.results.ledger import Ledger, Planned
+from dbatch.schema import JOB_METRIC_COLUMNS, METRIC_COLUMNS
+
+_EPOCH: Final = dt.date(1970, 1, 1).toordinal()
+_UNIT_KINDS: Final[Mapping[str, Kind]] = {"count": "int", "calendar days": "int", "date": "text"}
+_METRIC_KINDS: Final[Mapping[str, Kind]] = {name: _UNIT_KINDS.get(unit, "float") for name, unit in METRIC_UNITS.items()}
+_FACTS: Final[Mapping[str, Kind]] = {
+    "trades": "int",
+    "realized_pnl": "float",
+    "position": "int",
+    "market_dates": "int",
+    "strategy_dates": "int",
+    **{name: _METRIC_KINDS[name] for name in METRIC_COLUMNS},
+}
+_MEASURES: Final[Mapping[str, Kind]] = {
+    "rows": "int",
+    "rows_skipped": "int",
+    "runtime_sec": "float",
+    "peak_rss_mb": "float",
+    "error": "text",
+}
+_KNOWN: Final[Mapping[str, Kind]] = {
+    "start_date": "text",
+    "end_date": "text",
+    **_FACTS,
+    **{name: _METRIC_KINDS[name] for name in JOB_METRIC_COLUMNS},
+    "digest": "text",
+    **_MEASURES,
+}
+JOB_KINDS: Final[Mapping[str, Kind]] = {
+    "run": "int",
+    "run_id": "text",
+    "strategy": "text",
+    "security": "text",
+    "status": "text",
+    "params_hash": "text",
+    "key": "text",
+    "stale": "flag",
+    **_KNOWN,
+}
+"""The columns of `results.parquet` in their order; those of varying parameters follow."""
+
+_BLANK: Final = dict.fromkeys(_KNOWN)
+_facts: Final = attrgetter(*_FACTS)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A planned run: its number, its id, and what its rows say of it."""
+
+    number: int
+    run_id: str
+    strategy: str
+    params_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptJob:
+    """What the ledger knows of a job, much smaller than its receipt.
+
+    `values` are those of the result and measurement columns in their order; `notes`, `details` and `output` are the
+    receipt's texts. A job that did not succeed has no part here.
+    """
+
+    status: str
+    values: tuple[Any, ...]
+    part: str = ""
+    row: int = 0
+    sha256: str = ""
+    notes: tuple[str, ...] = ()
+    details: str = ""
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class JobTable:
+    """All planned jobs in the order of runs and securities.
+
+    `run_of` int64 is the place of each job's run among all runs; `columns` has a list with a value per job for each
+    name of `JOB_KINDS`; `jobs` are what the ledger knows.
+    """
+
+    run_of: np.ndarray
+    columns: Mapping[str, list[Any]]
+    jobs: Sequence[KeptJob]
+
+
+def kept_jobs(ledger: Ledger, keys: Collection[str]) -> dict[str, KeptJob]:
+    """Return what `ledger` knows of the jobs called `keys`, by key; receipts of other jobs are left out."""
+    same: dict[Any, Any] = {}  # texts that many receipts have in common are held once
+    return {receipt.key: _kept(receipt, same) for receipt in ledger.each_receipt() if receipt.key in keys}
+
+
+def not_done(error: str) -> KeptJob:
+    """Return what stands for a job without a result that could be shown, and why."""
+    return KeptJob("cancelled", tuple({**_BLANK, "error": error}.values()))
+
+
+def job_table(runs: Sequence[RunRow], planned: Sequence[Planned], kept: Mapping[str, KeptJob]) -> JobTable:
+    """Return the table of the jobs `planned` for `runs`; one that is not in `kept` was not run."""
+    place_of = {run.number: place for place, run in enumerate(runs)}
+    run_of = [place_of[job.run] for job in planned]
+    missing = not_done("not run")
+    jobs = [kept.get(job.key, missing) for job in planned]
+    known = zip(*(job.values for job in jobs), strict=True) if jobs else ((),) * len(_KNOWN)
+    columns = {
+        "run": [job.run for job in planned],
+        "run_id": [runs[place].run_id for place in run_of],
+        "strategy": [runs[place].strategy for place in run_of],
+        "security": [job.security for job in planned],
+        "status": [job.status for job in jobs],
+        "params_hash": [runs[place].params_hash for place in run_of],
+        "key": [job.key for job in planned],
+        "stale": [job.stale for job in planned],
+        **{
+            name: finite(values) if _KNOWN[name] == "float" else list(values)
+            for name, values in zip(_KNOWN, known, strict=True)
+        },
+    }
+    return JobTable(np.array(run_of, np.int64), columns, jobs)
+
+
+def _kept(receipt: Receipt, same: dict[Any, Any]) -> KeptJob:
+    def shared(value: Any) -> Any:
+        return same.setdefault(value, value)
+
+    good = receipt.status == "success"
+    place = (shared(receipt.part), receipt.row, shared(receipt.sha256)) if good else ("", 0, "")
+    texts = (shared(receipt.notes), shared(receipt.details), shared(receipt.output))
+    return KeptJob(shared(receipt.status), _values(receipt) if good else _values_of_failure(receipt), *place, *texts)
+
+
+def _values(receipt: Receipt) -> tuple[Any, ...]:
+    metrics = receipt.metrics
+    return (
+        _date(receipt.first_day),
+        _date(receipt.last_day),
+        *_facts(receipt),
+        *[metrics.get(name) for name in JOB_METRIC_COLUMNS],
+        receipt.digest,
+        receipt.rows,
+        receipt.rows_skipped,
+        round(receipt.runtime_sec, 6),
+        round(receipt.peak_rss_mb, 1),
+        receipt.error or None,
+    )
+
+
+def _values_of_failure(receipt: Receipt) -> tuple[Any, ...]:
+    measured = {"runtime_sec": round(receipt.runtime_sec, 6), "peak_rss_mb": round(receipt.peak_rss_mb, 1)}
+    return tuple({**_BLANK, **measured, "error": receipt.error}.values())
+
+
+@cache
+def _date(day: int | None) -> str | None:
+    return None if day is None else dt.date.fromordinal(_EPOCH + day).isoformat()

@@ -1,0 +1,132 @@
+"""What stands in the folder of one run of a batch, as text; nothing is read or written here."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from dbatch.model import Receipt
+from dbatch.results.batch_manifest import json_text
+from dbatch.results.columns import csv_bytes, utf8
+from dbatch.results.export import SUMMARY_COLUMNS, summary_cells
+from dbatch.results.folder import LOG_NAME, MANIFEST_NAME, SUMMARY_NAME, TRADES_ENDING
+from dbatch.results.job_table import JOB_KINDS, JobTable, KeptJob
+from dbatch.results.ledger import Ledger
+from dbatch.results.part import keeps_fills
+
+_RECORD: Final = ("security", "key", "status", "error", "digest")
+_OF_RUN: Final = ("run", "run_id", "strategy", "params_hash")
+_VALUES: Final = tuple(name for name in JOB_KINDS if name not in (*_RECORD, *_OF_RUN))
+_SPEC: Final = ("arguments", "parameters", "tags", "priority", "timeout", "origin")
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of a run by their names: those of `texts` as they are, those of `trades` from (part, row).
+
+    The manifest is one of the texts; it says all that the trades depend on.
+    """
+
+    name: str
+    texts: Mapping[str, bytes]
+    trades: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+
+
+def run_folder_name(number: int, run_id: str) -> str:
+    """Return what the folder of a run is called.
+
+    >>> run_folder_name(7, "quote_size_500")
+    '0007_quote_size_500'
+    """
+    return f"{number:04d}_{run_id}"
+
+
+def run_folders(
+    facts: Mapping[str, Any], ledger: Ledger, summary: Mapping[str, Sequence[Any]], jobs: JobTable
+) -> Iterator[RunFolder]:
+    """Yield the folder of each run in order; `summary` has the columns of `batch_summary`."""
+    file_names = _file_names(facts)
+    about = {
+        "batch_name": facts.get("batch", {}).get("batch_name"),
+        "git_commit_hash": facts.get("environment", {}).get("git", {}).get("commit"),
+    }
+    at = 0
+    for place, (number, run_id, spec) in enumerate(ledger.runs()):
+        count = summary["securities"][place]
+        rows = range(at, at + count)
+        at += count
+        run = {name: summary[name][place] for name in ("status", "runtime_sec", "error")}
+        run |= {**about, "run_id": run_id, "run_index": number}
+        yield _folder(run, spec, [_record(jobs, row) for row in rows], jobs.jobs[rows.start : rows.stop], file_names)
+
+
+def _folder(
+    run: Mapping[str, Any],
+    spec: Mapping[str, Any],
+    records: Sequence[Mapping[str, Any]],
+    jobs: Sequence[KeptJob],
+    file_names: Mapping[str, str],
+) -> RunFolder:
+    trades: dict[str, tuple[str, int]] = {}
+    good = [(record["security"], job) for record, job in zip(records, jobs, strict=True) if job.status == "success"]
+    texts = {LOG_NAME: _log(run, records, jobs)}
+    if good and all(keeps_fills(job.part) for _, job in good):
+        trades = {f"{_file_name(name, file_names)}{TRADES_ENDING}": (job.part, job.row) for name, job in good}
+        texts[SUMMARY_NAME] = _summary(records)
+    manifest = {
+        "schema": "dbatch.batch_run/1",
+        **{name: run[name] for name in ("run_id", "run_index", "batch_name", "status", "runtime_sec")},
+        "config_hash": spec.get("params_hash"),
+        "git_commit_hash": run["git_commit_hash"],
+        "error": run["error"],
+        "run_spec": {name: spec.get(name) for name in _SPEC},
+        "jobs": list(records),
+        "artifacts": sorted([MANIFEST_NAME, *texts, *trades]),
+    }
+    texts[MANIFEST_NAME] = json_text(manifest)
+    return RunFolder(run_folder_name(run["run_index"], run["run_id"]), texts, trades)
+
+
+def _record(jobs: JobTable, row: int) -> dict[str, Any]:
+    """Return what the manifest of a run says of one of its jobs."""
+    columns, job = jobs.columns, jobs.jobs[row]
+    record = {name: columns[name][row] for name in _RECORD}
+    record |= {"part": job.part or None, "row": job.row if job.part else None}
+    return record | {name: columns[name][row] for name in _VALUES}
+
+
+def _log(run: Mapping[str, Any], records: Sequence[Mapping[str, Any]], jobs: Sequence[KeptJob]) -> bytes:
+    lines = [f"run {run['run_index']} {run['run_id']}: {run['status']}"]
+    for record, job in zip(records, jobs, strict=True):
+        facts = f"{record['trades']} fills" if job.status == "success" else record["error"]
+        seconds = "" if record["runtime_sec"] is None else f" ({record['runtime_sec']:.3f} s)"
+        lines.append(f"{record['security']} {job.status}: {facts}{seconds}")
+        lines.extend(f"{record['security']} note: {note}" for note in job.notes)
+    for record, job in zip(records, jobs, strict=True):
+        for heading, text in (("traceback", job.details), ("output", job.output)):
+            if text:
+                lines.extend(["", f"--- {record['security']}: {heading}", text.rstrip("\n")])
+    return utf8("\n".join(lines) + "\n")
+
+
+def _summary(records: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return `backtest_summary.csv`, as `dbatch run` writes it."""
+    names = ("key", *SUMMARY_COLUMNS)
+    known = ({name: record[name] for name in names if record[name] is not None} for record in records)
+    return csv_bytes([SUMMARY_COLUMNS, *(summary_cells(Receipt(**values)) for values in known)])
+
+
+def _file_names(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of securities as they may stand in a file's, for those of whom the inputs tell it."""
+    securities = [pair for inputs in facts.get("inputs", ()) for pair in inputs.get("securities", {}).items()]
+    return {name: about["file_name"] for name, about in securities if about.get("file_name")}
+
+
+def _file_name(security: str, told: Mapping[str, str]) -> str:
+    if security in told or _PLAIN_NAME.fullmatch(security):
+        return told.get(security, security)
+    return f"security-{hashlib.sha256(utf8(security)).hexdigest()[:8]}"
