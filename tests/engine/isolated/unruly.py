@@ -64,6 +64,16 @@ def leak():
 LEAKED = []
 
 
+def grow_and_be_killed():
+    held = b"x" * 280_000_000
+    os.kill(os.getpid(), signal.SIGKILL)
+    return held
+
+
+def hold_300_mb():
+    return len(b"x" * 300_000_000)
+
+
 def raise_interrupted():
     raise InterruptedError("not from outside")
 
@@ -154,13 +164,14 @@ DEEDS = {
     "sleep a little": lambda: time.sleep(0.5),
     "regular expression": hold_the_interpreter_in_a_regular_expression,
     "sleep in C": hold_the_interpreter_asleep,
-    "power": lambda: 7 ** (10**9),
     "block signals": block_every_signal,
     "ignore SIGUSR1": ignore_what_shows_stacks,
     "ignore SIGTERM": ignore_termination_with_a_grandchild,
     "leave a grandchild": leave_a_grandchild,
     "grow": grow_slowly,
     "leak": leak,
+    "hold 300 MB": hold_300_mb,
+    "grow and be killed": grow_and_be_killed,
     "100 GB array": lambda: np.ones(100_000_000_000, np.int8),
     "100 GB bytes": lambda: bytearray(100_000_000_000),
     "raise MemoryError": lambda: (_ for _ in ()).throw(MemoryError()),

@@ -12,6 +12,9 @@ from dbatch.model import Job, Limits, Receipt, Status
 from dbatch.plugins.modules import is_installed_at
 
 _FRAME: Final = re.compile(r'File "(?P<file>.+)", line (?P<line>\d+) in (?P<function>.+)')
+_NOISE: Final = re.compile(
+    rf'^  File "(?:{re.escape(str(Path(__file__).parent))}.*|<string>)", line .*\n|^Extension modules: .*\n', re.MULTILINE
+)
 _MEBIBYTE: Final = 1 << 20
 _NEAR: Final = 0.9
 _OURS: Final = str(Path(__file__).parents[2])
@@ -75,7 +78,7 @@ def _receipt(job: Job, status: Status, error: str, remains: Remains) -> Receipt:
         security=job.security.name,
         status=status,
         error=error,
-        details=remains.stacks,
+        details=_NOISE.sub("", remains.stacks).rstrip("\n"),
         output=remains.output,
         runtime_sec=remains.seconds,
         peak_rss_mb=remains.peak / _MEBIBYTE,

@@ -1,0 +1,70 @@
+"""Jobs of a handler that does to its process what its parameters say, each in a child process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from dbatch.engine.isolate.parent import run_isolated
+from dbatch.model import Job, Limits, Receipt, RunContext, Security, Source, Window
+from dbatch.plugins.discovery import resolve
+
+UNRULY = Path(__file__).parent / "isolated" / "unruly.py"
+
+
+@dataclass(frozen=True)
+class Unruly:
+    """A security of one event, and the file of a strategy; `folder` is where everything lies."""
+
+    folder: Path
+    file: Path = UNRULY
+
+    def context(self, limits: Limits = Limits()) -> RunContext:  # noqa: B008
+        ref = resolve(self.file.stem, [str(self.file)]).ref
+        return RunContext("run", ref, False, {}, Window(), 100_000, str(self.folder), limits, isolated=True)
+
+    def jobs(self, deeds: Sequence[str], **more: object) -> list[Job]:
+        """Return a job for each deed, called F00, F01, ..."""
+        source = Source("parquet", (str(self.folder / "ticks.parquet"),))
+        return [
+            Job(f"{number:040x}", Security(f"F{number:02d}", "", source), "", "F", {"does": deed, **more})
+            for number, deed in enumerate(deeds)
+        ]
+
+    def outcomes(self, *deeds: str, limits: Limits = Limits(), **how: object) -> Iterator[Receipt]:  # noqa: B008
+        for outcome in run_isolated(self.context(limits), self.jobs(deeds), **how):
+            yield outcome.receipt
+
+    def does(self, *deeds: str, seconds: float | None = None, mebibytes: int | None = None) -> list[Receipt]:
+        """Return what becomes of a job for each deed, one after the other in as few children as can be."""
+        memory = None if mebibytes is None else mebibytes << 20
+        return list(self.outcomes(*deeds, limits=Limits(seconds, memory)))
+
+
+@pytest.fixture(scope="session")
+def unruly(tmp_path_factory: pytest.TempPathFactory) -> Unruly:
+    folder = tmp_path_factory.mktemp("unruly")
+    moment = pd.Timestamp("2025-04-14T10:00")
+    pd.DataFrame({"timestamp": [moment], "type": ["TRADE"], "price": [10.0], "volume": [5]}).to_parquet(
+        folder / "ticks.parquet"
+    )
+    return Unruly(folder)
+
+
+@pytest.fixture
+def fork_servers() -> Callable[[], list[psutil.Process]]:
+    """Return the warden, the fork server, and the children that live, of this process, in this order."""
+
+    def processes() -> list[psutil.Process]:
+        return [
+            process
+            for process in psutil.Process().children(recursive=True)
+            if "dbatch.engine.isolate" in " ".join(process.cmdline())
+        ]
+
+    return processes
