@@ -138,7 +138,8 @@ def test_what_cannot_be_done_is_one_line_and_starts_nothing(
 def test_progress_can_be_read_by_programs(dbatch: Run, batch_file: Run) -> None:
     ran = dbatch("batch", batch_file("grid: {size: [1, 2]}", "raising"), "--serial", "--progress", "json")
 
-    events = [json.loads(line) for line in ran.stderr.splitlines() if line.startswith("{")]
+    assert ran.returncode == 1
+    events = [json.loads(line) for line in ran.stderr.splitlines()]
     assert [event["event"] for event in events] == ["started", "failed", "failed", "block", "block"]
     assert (events[0]["runs"], events[0]["jobs"]) == (2, 6)
     assert events[1]["security"] == "BBB"

@@ -85,7 +85,7 @@ def test_a_hanging_job_has_the_stack_of_its_process_in_its_details(
     details = found[deed][0].details
 
     assert re.search(r'^  File ".*unruly\.py", line \d+ in handler$', details, re.MULTILINE)
-    assert "engine/isolate" not in details  # how dbatch came there tells nobody anything
+    assert "isolate/child.py" not in details  # how dbatch came there tells nobody anything
 
 
 def test_what_jobs_left_running_is_gone_with_them(found: dict[str, tuple[Receipt, Receipt]]) -> None:

@@ -110,6 +110,24 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def job_key() -> Callable[[int, str], str]:
+    """The key of the job of a run, by its number, over a security."""
+    return key_of
+
+
+@pytest.fixture
+def made_receipt() -> Callable[..., Receipt]:
+    """Make the receipt of a job; see `receipt_of`."""
+    return receipt_of
+
+
+@pytest.fixture
+def make_part() -> Callable[[Path, Sequence[Receipt]], list[Receipt]]:
+    """Publish receipts as one part of a folder, its ledger not told."""
+    return publish_run
+
+
+@pytest.fixture
 def contents() -> Callable[[Path], dict[str, bytes]]:
     """Read all files of a folder, by their paths in it."""
 

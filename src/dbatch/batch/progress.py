@@ -149,7 +149,7 @@ class Progress:
 
     def _block(self, block: int) -> Block:
         first, last = block * self.block_runs, min((block + 1) * self.block_runs, len(self.names))
-        statuses = Counter(self._worst.get(run, "success") for run in range(first, last))
+        statuses = dict(Counter(self._worst.get(run, "success") for run in range(first, last)))
         return Block(self._blocks_done, self.blocks, first, last, statuses, self.seconds, self.rss_mb, self.eta_sec)
 
 

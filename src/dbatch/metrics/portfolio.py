@@ -29,7 +29,8 @@ def sums(values: np.ndarray, run_of: np.ndarray, runs: int) -> np.ndarray:
     >>> sums(np.array([1.0, 2.0, 4.0]), np.array([0, 0, 2]), 3).tolist()
     [3.0, 0.0, 4.0]
     """
-    return np.bincount(run_of, weights=values, minlength=runs)
+    total: np.ndarray = np.bincount(run_of, weights=values, minlength=runs)
+    return total
 
 
 def shares(parts: np.ndarray, wholes: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from dbatch.errors import OutputError
 from dbatch.results.batch_manifest import json_text, manifest_document, summary_document
-from dbatch.results.batch_names import BATCH_MANIFEST_NAME, BATCH_SUMMARY_NAME, RESULTS_NAME
+from dbatch.results.batch_names import BATCH_FILE_NAMES, BATCH_MANIFEST_NAME, BATCH_SUMMARY_NAME, RESULTS_NAME
 from dbatch.results.columns import csv_bytes, kind_of, table_of, texts
 from dbatch.results.export import csv_cell
 from dbatch.results.job_table import JOB_KINDS, JobTable, RunRow, job_table, kept_jobs
@@ -55,23 +55,20 @@ def consolidate(folder: Path, ledger: Ledger, *, run_folders: bool = True) -> Co
     found = verify_parts(folder, kept_jobs(ledger, {job.key for job in planned}))
     jobs = job_table(runs, planned, found.jobs)
     summary = run_table(runs, jobs, found.daily)
+    damaged = found.damaged
+    del planned, found  # what the tables do not need any more is as much as they are
     counts = Counter(jobs.columns["status"])
     write_atomically(folder / RESULTS_NAME, parquet_bytes(_results(jobs, parameters)))
     _write_summary(folder, facts, summary)
     if run_folders:
         write_run_folders(folder, folders_of_runs(facts, ledger, summary, jobs))
     write_atomically(folder / BATCH_MANIFEST_NAME, json_text(manifest_document(facts, ledger, summary, counts)))
-    return Consolidation(dict(Counter(summary["status"])), dict(counts), found.damaged)
+    return Consolidation(dict(Counter(summary["status"])), dict(counts), damaged)
 
 
 def is_consolidated(folder: Path) -> bool:
     """Return whether the files of a batch that `consolidate` writes last are there."""
-    names = (
-        RESULTS_NAME,
-        BATCH_MANIFEST_NAME,
-        *(f"{BATCH_SUMMARY_NAME}.{kind}" for kind in ("csv", "json", "parquet")),
-    )
-    return all((folder / name).is_file() for name in names)
+    return all((folder / name).is_file() for name in BATCH_FILE_NAMES)
 
 
 def read_results(folder: Path) -> pa.Table:
@@ -102,9 +99,8 @@ def result_digest(folder: Path) -> str:
             digest.update(np.from_dlpack(lengths).astype("<i8").tobytes())
             digest.update("".join(known.to_pylist()).encode())
         else:
-            digest.update(
-                np.from_dlpack(known.combine_chunks()).astype("<f8" if column.type == pa.float64() else "<i8")
-            )
+            bits = "<f8" if column.type == pa.float64() else "<i8"
+            digest.update(np.from_dlpack(known.combine_chunks()).astype(bits).tobytes())
     return digest.hexdigest()
 
 

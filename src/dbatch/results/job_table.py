@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -70,22 +70,30 @@ class RunRow:
     params_hash: str
 
 
+class Words(NamedTuple):
+    """What a job said beside its results."""
+
+    notes: tuple[str, ...] = ()
+    details: str = ""
+    output: str = ""
+
+
+_NO_WORDS: Final = Words()
+
+
 @dataclass(frozen=True, slots=True)
 class KeptJob:
     """What the ledger knows of a job, much smaller than its receipt.
 
-    `values` are those of the result and measurement columns in their order; `notes`, `details` and `output` are the
-    receipt's texts. A job that did not succeed has no part here.
+    `values` are those of the result and measurement columns in their order. A job that did not succeed has no part.
     """
 
     status: str
     values: tuple[Any, ...]
-    part: str = ""
-    row: int = 0
+    part: str | None = None
+    row: int | None = None
     sha256: str = ""
-    notes: tuple[str, ...] = ()
-    details: str = ""
-    output: str = ""
+    words: Words = _NO_WORDS
 
 
 @dataclass(frozen=True)
@@ -93,17 +101,17 @@ class JobTable:
     """All planned jobs in the order of runs and securities.
 
     `run_of` int64 is the place of each job's run among all runs; `columns` has a list with a value per job for each
-    name of `JOB_KINDS`; `jobs` are what the ledger knows.
+    name of `JOB_KINDS`, and `part` and `row`, where a success lies.
     """
 
     run_of: np.ndarray
     columns: Mapping[str, list[Any]]
-    jobs: Sequence[KeptJob]
+    words: Sequence[Words]
 
 
 def kept_jobs(ledger: Ledger, keys: Collection[str]) -> dict[str, KeptJob]:
     """Return what `ledger` knows of the jobs called `keys`, by key; receipts of other jobs are left out."""
-    same: dict[Any, Any] = {}  # texts that many receipts have in common are held once
+    same: dict[Any, Any] = {}  # what many receipts have in common is held once
     return {receipt.key: _kept(receipt, same) for receipt in ledger.each_receipt() if receipt.key in keys}
 
 
@@ -119,7 +127,7 @@ def job_table(runs: Sequence[RunRow], planned: Sequence[Planned], kept: Mapping[
     missing = not_done("not run")
     jobs = [kept.get(job.key, missing) for job in planned]
     known = zip(*(job.values for job in jobs), strict=True) if jobs else ((),) * len(_KNOWN)
-    columns = {
+    columns: dict[str, list[Any]] = {
         "run": [job.run for job in planned],
         "run_id": [runs[place].run_id for place in run_of],
         "strategy": [runs[place].strategy for place in run_of],
@@ -128,22 +136,24 @@ def job_table(runs: Sequence[RunRow], planned: Sequence[Planned], kept: Mapping[
         "params_hash": [runs[place].params_hash for place in run_of],
         "key": [job.key for job in planned],
         "stale": [job.stale for job in planned],
-        **{
-            name: finite(values) if _KNOWN[name] == "float" else list(values)
-            for name, values in zip(_KNOWN, known, strict=True)
-        },
+        "part": [job.part for job in jobs],
+        "row": [job.row for job in jobs],
+        **{name: _column(values, _KNOWN[name]) for name, values in zip(_KNOWN, known, strict=True)},
     }
-    return JobTable(np.array(run_of, np.int64), columns, jobs)
+    return JobTable(np.array(run_of, np.int64), columns, [job.words for job in jobs])
+
+
+def _column(values: Sequence[Any], kind: Kind) -> list[Any]:
+    return finite(values) if kind == "float" else list(values)
 
 
 def _kept(receipt: Receipt, same: dict[Any, Any]) -> KeptJob:
-    def shared(value: Any) -> Any:
-        return same.setdefault(value, value)
-
-    good = receipt.status == "success"
-    place = (shared(receipt.part), receipt.row, shared(receipt.sha256)) if good else ("", 0, "")
-    texts = (shared(receipt.notes), shared(receipt.details), shared(receipt.output))
-    return KeptJob(shared(receipt.status), _values(receipt) if good else _values_of_failure(receipt), *place, *texts)
+    words = Words(receipt.notes, receipt.details, receipt.output)
+    words = same.setdefault(words, words)
+    if receipt.status != "success":
+        return KeptJob(receipt.status, _values_of_failure(receipt), words=words)
+    place = same.setdefault((receipt.part, receipt.sha256), (receipt.part, receipt.sha256))
+    return KeptJob("success", _values(receipt), place[0], receipt.row, place[1], words)
 
 
 def _values(receipt: Receipt) -> tuple[Any, ...]:

@@ -13,13 +13,15 @@ from dbatch.results.batch_manifest import json_text
 from dbatch.results.columns import csv_bytes, utf8
 from dbatch.results.export import SUMMARY_COLUMNS, summary_cells
 from dbatch.results.folder import LOG_NAME, MANIFEST_NAME, SUMMARY_NAME, TRADES_ENDING
-from dbatch.results.job_table import JOB_KINDS, JobTable, KeptJob
+from dbatch.results.job_table import JOB_KINDS, JobTable, Words
 from dbatch.results.ledger import Ledger
 from dbatch.results.part import keeps_fills
 
-_RECORD: Final = ("security", "key", "status", "error", "digest")
+_FIRST: Final = ("security", "key", "status", "error", "digest", "part", "row")
 _OF_RUN: Final = ("run", "run_id", "strategy", "params_hash")
-_VALUES: Final = tuple(name for name in JOB_KINDS if name not in (*_RECORD, *_OF_RUN))
+_RECORD: Final = (*_FIRST, *(name for name in JOB_KINDS if name not in (*_FIRST, *_OF_RUN)))
+"""What the manifest of a run says of each of its jobs."""
+
 _SPEC: Final = ("arguments", "parameters", "tags", "priority", "timeout", "origin")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -56,26 +58,27 @@ def run_folders(
     }
     at = 0
     for place, (number, run_id, spec) in enumerate(ledger.runs()):
-        count = summary["securities"][place]
-        rows = range(at, at + count)
-        at += count
         run = {name: summary[name][place] for name in ("status", "runtime_sec", "error")}
         run |= {**about, "run_id": run_id, "run_index": number}
-        yield _folder(run, spec, [_record(jobs, row) for row in rows], jobs.jobs[rows.start : rows.stop], file_names)
+        rows = range(at, at + summary["securities"][place])
+        at = rows.stop
+        records = [{name: jobs.columns[name][row] for name in _RECORD} for row in rows]
+        yield _folder(run, spec, records, jobs.words[rows.start : rows.stop], file_names)
 
 
 def _folder(
     run: Mapping[str, Any],
     spec: Mapping[str, Any],
     records: Sequence[Mapping[str, Any]],
-    jobs: Sequence[KeptJob],
+    words: Sequence[Words],
     file_names: Mapping[str, str],
 ) -> RunFolder:
     trades: dict[str, tuple[str, int]] = {}
-    good = [(record["security"], job) for record, job in zip(records, jobs, strict=True) if job.status == "success"]
-    texts = {LOG_NAME: _log(run, records, jobs)}
-    if good and all(keeps_fills(job.part) for _, job in good):
-        trades = {f"{_file_name(name, file_names)}{TRADES_ENDING}": (job.part, job.row) for name, job in good}
+    texts = {LOG_NAME: _log(run, records, words)}
+    good = [record for record in records if record["status"] == "success"]
+    if good and all(keeps_fills(record["part"]) for record in good):
+        names = (f"{_file_name(record['security'], file_names)}{TRADES_ENDING}" for record in good)
+        trades = {name: (record["part"], record["row"]) for name, record in zip(names, good, strict=True)}
         texts[SUMMARY_NAME] = _summary(records)
     manifest = {
         "schema": "dbatch.batch_run/1",
@@ -91,23 +94,15 @@ def _folder(
     return RunFolder(run_folder_name(run["run_index"], run["run_id"]), texts, trades)
 
 
-def _record(jobs: JobTable, row: int) -> dict[str, Any]:
-    """Return what the manifest of a run says of one of its jobs."""
-    columns, job = jobs.columns, jobs.jobs[row]
-    record = {name: columns[name][row] for name in _RECORD}
-    record |= {"part": job.part or None, "row": job.row if job.part else None}
-    return record | {name: columns[name][row] for name in _VALUES}
-
-
-def _log(run: Mapping[str, Any], records: Sequence[Mapping[str, Any]], jobs: Sequence[KeptJob]) -> bytes:
+def _log(run: Mapping[str, Any], records: Sequence[Mapping[str, Any]], words: Sequence[Words]) -> bytes:
     lines = [f"run {run['run_index']} {run['run_id']}: {run['status']}"]
-    for record, job in zip(records, jobs, strict=True):
-        facts = f"{record['trades']} fills" if job.status == "success" else record["error"]
+    for record, said in zip(records, words, strict=True):
+        facts = f"{record['trades']} fills" if record["status"] == "success" else record["error"]
         seconds = "" if record["runtime_sec"] is None else f" ({record['runtime_sec']:.3f} s)"
-        lines.append(f"{record['security']} {job.status}: {facts}{seconds}")
-        lines.extend(f"{record['security']} note: {note}" for note in job.notes)
-    for record, job in zip(records, jobs, strict=True):
-        for heading, text in (("traceback", job.details), ("output", job.output)):
+        lines.append(f"{record['security']} {record['status']}: {facts}{seconds}")
+        lines.extend(f"{record['security']} note: {note}" for note in said.notes)
+    for record, said in zip(records, words, strict=True):
+        for heading, text in (("traceback", said.details), ("output", said.output)):
             if text:
                 lines.extend(["", f"--- {record['security']}: {heading}", text.rstrip("\n")])
     return utf8("\n".join(lines) + "\n")

@@ -38,7 +38,7 @@ def verify_parts(folder: Path, kept: Mapping[str, KeptJob]) -> Verified:
     """Return what can be shown of the jobs `kept`, by key; one part after the other is in memory."""
     by_part: dict[str, list[str]] = {}
     for key, job in kept.items():
-        if job.status == "success":
+        if job.part is not None:
             by_part.setdefault(job.part, []).append(key)
     jobs, daily, damaged = dict(kept), dict[str, Daily](), list[str]()
     same: dict[bytes, np.ndarray] = {}
@@ -46,7 +46,7 @@ def verify_parts(folder: Path, kept: Mapping[str, KeptJob]) -> Verified:
         sha256, rows = _contents(folder / part, {kept[key].sha256 for key in keys})
         for key in keys:
             job = kept[key]
-            row = rows[job.row] if job.sha256 == sha256 and job.row < len(rows) else {}
+            row = rows.get(job.row, {}) if job.sha256 == sha256 else {}
             if row.get("key") != key:
                 state = "gone" if sha256 is None else "damaged"
                 jobs[key] = not_done(f"its part {part} is {state}; 'dbatch resume' computes it again")
@@ -57,10 +57,11 @@ def verify_parts(folder: Path, kept: Mapping[str, KeptJob]) -> Verified:
     return Verified(jobs, daily, tuple(sorted(damaged)))
 
 
-def _contents(path: Path, published: Collection[str]) -> tuple[str | None, list[dict[str, Any]]]:
+def _contents(path: Path, published: Collection[str]) -> tuple[str | None, dict[int | None, dict[str, Any]]]:
     """Return the hash of a part, None where there is none, and its rows where it is one of those `published`."""
     sha256 = file_hash(path)
     try:
-        return sha256, read_rows(path, ["key", "days", "daily_pnl"]) if sha256 in published else []
+        rows = read_rows(path, ["key", "days", "daily_pnl"]) if sha256 in published else []
     except StorageError:  # taken away since, or published damaged
-        return sha256, []
+        rows = []
+    return sha256, dict(enumerate(rows))

@@ -1,4 +1,4 @@
-"""A plain handler that does to its process what its parameter `does` names."""
+"""A plain handler that does to its process what its parameter `does` names; grandchildren sleep for `seconds`."""
 
 from __future__ import annotations
 
@@ -39,15 +39,16 @@ def ignore_what_shows_stacks():
     spin()
 
 
-def ignore_termination_with_a_grandchild():
+def ignore_termination_with_a_grandchild(seconds="97531"):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    leave_a_grandchild()
+    leave_a_grandchild(seconds)
     time.sleep(FOR_EVER)
 
 
 def leave_a_grandchild(seconds="97531"):
-    """Start one that has its own session, and a parent that is gone."""
-    subprocess.run(["sh", "-c", f"setsid sleep {seconds} & setsid sleep {seconds} &"], check=True)
+    """Start two: one in this process's group, one that has left it and lost its parent."""
+    subprocess.Popen(["sleep", seconds])
+    subprocess.run(["sh", "-c", f"setsid sleep {seconds} &"], check=True)
 
 
 def grow_slowly():
@@ -147,7 +148,7 @@ def kill_the_fork_server():
 
 
 DEEDS = {
-    "nothing": lambda: None,
+    "nothing": lambda *_: None,
     "raise": lambda: {}["nowhere"],
     "raise interrupted": raise_interrupted,
     "raise odd": raise_odd,
@@ -162,6 +163,7 @@ DEEDS = {
     "spin": spin,
     "sleep": lambda: time.sleep(FOR_EVER),
     "sleep a little": lambda: time.sleep(0.5),
+    "sleep for some seconds": lambda: time.sleep(3.0),
     "regular expression": hold_the_interpreter_in_a_regular_expression,
     "sleep in C": hold_the_interpreter_asleep,
     "block signals": block_every_signal,
@@ -179,6 +181,7 @@ DEEDS = {
     "print much": print_much,
     "print and hang": print_and(lambda: time.sleep(FOR_EVER)),
     "print and segfault": print_and(lambda: ctypes.string_at(0)),
+    "print and raise": print_and(lambda: {}["nowhere"]),
     "print and exit": print_and(lambda: os._exit(5)),
     "print for ever": print_for_ever,
     "garbage": write_garbage_everywhere,
@@ -191,10 +194,9 @@ DEEDS = {
 
 
 def create_unruly_handler(config):
-    (section,) = config.values()
-
     def handler(security, chunk, orderbook, state):
-        DEEDS[section["does"]]()
+        section = config[security]
+        DEEDS[section.get("does", "nothing")](*([section["seconds"]] if "seconds" in section else []))
         return state
 
     return handler

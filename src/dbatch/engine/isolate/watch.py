@@ -89,7 +89,8 @@ class Watch:
         if not child.silent:
             self._last_heard = now
         if child.orphaned:
-            return self._not_its_own("its process ended with the fork server, which was killed")
+            began = "its process ended with" if self._begun else "its process could not be started by"
+            return self._not_its_own(f"{began} the fork server, which ended or was killed")
         if child.refused is not None:
             return self._not_its_own(f"its process could not be started: {os.strerror(child.refused)}")
         if child.ended is not None:

@@ -1,0 +1,179 @@
+"""Whoever is killed, nothing that was started stays, and no file; what can go on goes on."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from dbatch.engine.isolate import forking
+from dbatch.engine.isolate.parent import prepare, run_isolated
+from dbatch.model import Limits
+
+Processes = Callable[[], list[psutil.Process]]
+
+DRIVER = """
+import pickle, sys
+from dbatch.engine.execute import Execution, execute
+from dbatch.engine.units import FixedUnits
+from dbatch.model import Unit
+
+context, jobs = pickle.load(sys.stdin.buffer)
+execution = Execution(serial=sys.argv[1] == "serial", workers=1, dashboard=False)
+units = FixedUnits([Unit(context.run_id, tuple(jobs))])
+list(execute(execution, [context], units, at_most=1, on_start=lambda *_: None))
+"""
+
+
+class Bomb:
+    """Ends the process that unpickles it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (9,)
+
+
+def wait_until(condition: Callable[[], object], patience: float = 60.0) -> None:
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.05)
+
+
+def sleepers(seconds: str) -> list[psutil.Process]:
+    """Return the grandchildren that sleep that long."""
+    return [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", seconds]]
+
+
+@pytest.fixture
+def seconds() -> str:
+    """How long the grandchildren of this test sleep, which tells them from all others."""
+    return f"9{time.monotonic_ns()}"
+
+
+@pytest.mark.parametrize("how", ["serial", "dask"])
+def test_of_a_driver_that_is_killed_no_process_and_no_file_stays(
+    unruly: Any, seconds: str, tmp_path: Path, how: str
+) -> None:
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, how], stdin=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    assert driver.stdin is not None
+    with driver.stdin:
+        pickle.dump((unruly.context(Limits(60.0)), unruly.jobs(["ignore SIGTERM"], seconds=seconds)), driver.stdin)
+    wait_until(lambda: len(sleepers(seconds)) == 2)
+    family = psutil.Process(driver.pid).children(recursive=True)
+    assert set(sleepers(seconds)) <= set(family)
+
+    driver.kill()
+    driver.wait()
+
+    assert not psutil.wait_procs(family, timeout=20)[1]
+    assert not [path for path in tmp_path.rglob("*") if not path.is_dir()]
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["server", "child"])
+def test_a_killed_job_is_named_and_nothing_of_it_stays(
+    unruly: Any, seconds: str, fork_servers: Processes, number: int
+) -> None:
+    def kill() -> None:
+        for _ in range(2):  # the fork server's death is no fault of the job, which gets a second try
+            wait_until(lambda: len(sleepers(seconds)) == 2)
+            family = [*fork_servers()[1:], *sleepers(seconds)]
+            family[number - 1].kill()
+            assert not psutil.wait_procs(family[number - 1 :], timeout=10)[1]
+            if number == 2:
+                return
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    context = unruly.context(Limits(60.0))
+    outcomes = run_isolated(context, [*unruly.jobs(["ignore SIGTERM"], seconds=seconds), *unruly.jobs(["nothing"])])
+    killed, after = (outcome.receipt for outcome in outcomes)
+    killer.join()
+
+    assert killed.status == "crashed"
+    assert "killed" in killed.error
+    assert after.status == "success"
+    assert not sleepers(seconds)
+
+
+def test_a_job_goes_on_while_the_warden_is_killed_and_the_next_one_has_another(
+    unruly: Any, fork_servers: Processes
+) -> None:
+    receipts = unruly.outcomes("nothing", "sleep a little")
+    next(receipts)
+    warden, server, child = fork_servers()
+
+    warden.kill()
+
+    assert next(receipts).status == "success"
+    assert child.is_running()
+    receipts.close()
+    assert [receipt.status for receipt in unruly.does("nothing")] == ["success"]
+    assert not psutil.wait_procs([server, child], timeout=10)[1]
+
+
+def test_a_fork_server_that_was_killed_is_started_again(unruly: Any, fork_servers: Processes) -> None:
+    unruly.does("nothing")
+    for process in fork_servers():
+        process.kill()
+
+    assert [receipt.status for receipt in unruly.does("nothing", "nothing")] == ["success", "success"]
+
+
+def test_without_a_fork_server_each_job_is_named_and_there_is_an_end(
+    unruly: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+    monkeypatch.setattr(forking, "_running", None)
+    monkeypatch.setattr(forking, "_CODE", "import sys; sys.exit({line} * 0 + 1)")
+    monkeypatch.setattr(forking.ForkServer, "__init__", counted(forking.ForkServer.__init__, started))
+
+    receipts = unruly.does("nothing", "nothing")
+
+    assert [receipt.status for receipt in receipts] == ["crashed", "crashed"]
+    said = "its process could not be started by the fork server, which ended or was killed"
+    assert {receipt.error for receipt in receipts} == {said}
+    assert len(started) == 4  # two tries a job
+
+
+def counted(function: Callable[..., None], calls: list[None]) -> Callable[..., None]:
+    def count(*arguments: Any) -> None:
+        calls.append(None)
+        function(*arguments)
+
+    return count
+
+
+def test_a_child_that_dies_before_its_first_job_is_tried_twice(unruly: Any, fork_servers: Processes) -> None:
+    deadly = replace(unruly.context(), sections={"F": Bomb()})
+
+    (outcome,) = run_isolated(deadly, unruly.jobs(["nothing"]))
+
+    assert outcome.receipt.status == "crashed"
+    assert outcome.receipt.error == "its process could not be started: it ended with exit code 9"
+
+
+def test_children_of_several_threads_know_their_own_jobs(unruly: Any) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        units = list(threads.map(lambda deed: unruly.does(deed, "nothing", deed), ["nothing", "os._exit(7)"] * 8))
+
+    found = [[receipt.status for receipt in receipts] for receipts in units]
+    assert found == [["success"] * 3, ["crashed", "success", "crashed"]] * 8
+
+
+def test_preparing_takes_no_time_and_is_no_fault(unruly: Any, fork_servers: Processes) -> None:
+    prepare()
+
+    assert len(fork_servers()) == 2
