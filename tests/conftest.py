@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -11,7 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO
+from types import ModuleType
+from typing import IO, Any
 
 import pytest
 
@@ -30,6 +32,24 @@ def golden() -> Path:
     if not (folder / "ticks").is_dir():
         pytest.skip(f"no golden data at {folder}; set DBATCH_GOLDEN_DIR to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def batches() -> ModuleType:
+    """The module that makes up batch folders, loaded from its file: with importlib's import mode it has no name."""
+    path = PROJECT / "tests" / "results" / "batches.py"
+    spec = importlib.util.spec_from_file_location("dbatch_made_up_batches", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def make_batch(batches: ModuleType) -> Callable[..., Any]:
+    """Make the ledger and the parts of a batch in a folder, as a driver leaves them; see `results/batches.py`."""
+    return batches.make_batch
 
 
 Finished = subprocess.CompletedProcess[str]

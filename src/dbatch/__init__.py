@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dbatch.batch import RunOutcome, RunRequest, run, simulate
     from dbatch.data.frame import read_ticks
-    from dbatch.errors import DbatchError
+    from dbatch.errors import DbatchError, MissingDataError
     from dbatch.plugins.hookspecs import hookimpl
 
 __version__ = "0.1.0"
 
-__all__ = ["DbatchError", "RunOutcome", "RunRequest", "hookimpl", "read_ticks", "run", "simulate"]
+__all__ = ["DbatchError", "MissingDataError", "RunOutcome", "RunRequest", "hookimpl", "read_ticks", "run", "simulate"]
 
 _HOMES = {
     "DbatchError": "dbatch.errors",
+    "MissingDataError": "dbatch.errors",
     "RunOutcome": "dbatch.batch",
     "RunRequest": "dbatch.batch",
     "hookimpl": "dbatch.plugins.hookspecs",

@@ -139,7 +139,7 @@ def test_progress_can_be_read_by_programs(dbatch: Run, batch_file: Run) -> None:
     ran = dbatch("batch", batch_file("grid: {size: [1, 2]}", "raising"), "--serial", "--progress", "json")
 
     assert ran.returncode == 1
-    events = [json.loads(line) for line in ran.stderr.splitlines()]
+    events = [json.loads(line) for line in ran.stderr.splitlines() if line.startswith("{")]
     assert [event["event"] for event in events] == ["started", "failed", "failed", "block", "block"]
     assert (events[0]["runs"], events[0]["jobs"]) == (2, 6)
     assert events[1]["security"] == "BBB"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dbatch.config.asked import asked
 from dbatch.config.batch_fields import read_batch
 from dbatch.config.faults import Faults
 from dbatch.errors import ConfigError
@@ -54,6 +55,7 @@ def test_damage_at_one_place_gives_a_batch_or_a_fault(place, tmp_path: Path):
         around[place[-1]] = damage
         faults = Faults()
         batch = read_batch(mapping, tmp_path, faults)
+        assert list(asked(mapping, tmp_path))
         if not faults:
             assert len({run.id.casefold() for run in batch.runs}) == len(batch.runs)
             continue

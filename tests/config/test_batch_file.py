@@ -321,11 +321,21 @@ def test_faults_of_json_have_lines_too(faults):
     [
         ("grid: &a {x: *a}", "aliases are not allowed"),
         ("grid: !!python/object/apply:os.system [ls]", "tag !!python/object/apply:os.system is not allowed"),
-        ("grid: {x: [1], x: [2]}", "key 'x' is given twice"),
     ],
 )
 def test_what_yaml_can_do_beyond_json_is_refused(faults, text, said):
     assert faults(text) == [said]
+
+
+def test_keys_given_twice_are_said_with_all_other_faults(faults):
+    assert faults("base_args: {strategy: s}\nseed: x\ngrid:\n  size: []\n  size: [1]\nseed: 5\nsize: 1\n") == [
+        "seed (line 4): must be a whole number of at least 0, is 'x'",
+        "grid.size (line 6): is empty, must be a list of values",
+        "grid.size (line 7): is given twice, first on line 6",
+        "seed (line 8): is given twice, first on line 4",
+        "size (line 9): unknown key; known: batch_name, description, output_root, run_tag, seed, max_workers, "
+        "fail_fast, timeout, memory_limit, base_args, securities, strategies, grid, sample, random, runs",
+    ]
 
 
 # --- ids --------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 import pytest
 
-from dbatch.config.files import load_mapping
+from dbatch.config.files import load_document, load_mapping
 from dbatch.errors import ConfigError
 
 
@@ -68,11 +68,45 @@ def test_yaml_keys_are_text(load):
 
 def test_a_key_given_twice_in_json_is_refused_at_its_place(fault):
     text = '{"A": {"x": 1},\n "B": {"x": 1, "y": "x",\n  "x": 2}}'
-    assert fault("a.json", text) == "a.json:3:3: key 'x' is given twice"
+    assert fault("a.json", text) == "a.json: B.x (line 3): is given twice, first on line 2"
 
 
 def test_a_key_given_twice_in_yaml_is_refused_at_its_place(fault):
-    assert fault("a.yaml", "A: {}\nA: {}\n") == "a.yaml:2:1: key 'A' is given twice"
+    assert fault("a.yaml", "A: {}\nA: {}\n") == "a.yaml: A (line 2): is given twice, first on line 1"
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.yaml"])
+def test_all_keys_given_twice_are_said_at_once(fault, name):
+    text = """{
+  "a": [0, {"b": 1, "c": {}, "b": "{,:"},
+        {"b": 2}],
+  "d": {"e": [[], 5], "a": 1, "d": 1,
+    "e": 2},
+  "a": {"f": 1,
+    "f": 1},
+  "d": 1,
+  "d": 1
+}"""
+    assert fault(name, text).splitlines() == [
+        f"{name}: 6 faults",
+        "  a[1].b (line 2): is given twice, first on line 2",
+        "  d.e (line 5): is given twice, first on line 4",
+        "  a (line 6): is given twice, first on line 2",
+        "  a.f (line 7): is given twice, first on line 6",
+        "  d (line 8): is given twice, first on line 4",
+        "  d (line 9): is given twice, first on line 4",
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.yaml"])
+def test_of_a_key_given_twice_the_first_value_is_what_the_document_says(tmp_path, name):
+    (tmp_path / name).write_text('{"a": 1, "b": {"c": 2, "c": 3}, "a": 4}')
+    assert load_document(tmp_path / name).mapping == {"a": 1, "b": {"c": 2}}
+
+
+def test_the_same_key_in_two_mappings_is_given_once_each(load):
+    assert load("a.json", '{"a": {"x": 1}, "b": [{"x": 1}, {"x": 1}]}') == {"a": {"x": 1}, "b": [{"x": 1}, {"x": 1}]}
+    assert load("a.yaml", "a: {x: 1}\nb: [{x: 1}, {x: 1}]\n") == {"a": {"x": 1}, "b": [{"x": 1}, {"x": 1}]}
 
 
 def test_a_fault_in_json_names_its_place(fault):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,14 +37,17 @@ class Unruly:
             for number, deed in enumerate(deeds)
         ]
 
-    def outcomes(self, *deeds: str, limits: Limits = Limits(), **how: object) -> Iterator[Receipt]:  # noqa: B008
-        for outcome in run_isolated(self.context(limits), self.jobs(deeds), **how):
+    def outcomes(self, *deeds: str, stop: Callable[[], bool] = lambda: False) -> Iterator[Receipt]:
+        """Yield what becomes of a job for each deed, without limits."""
+        for outcome in run_isolated(self.context(), self.jobs(deeds), stop=stop):
             yield outcome.receipt
 
-    def does(self, *deeds: str, seconds: float | None = None, mebibytes: int | None = None) -> list[Receipt]:
+    def does(
+        self, *deeds: str, limit: float | None = None, mebibytes: int | None = None, **more: object
+    ) -> list[Receipt]:
         """Return what becomes of a job for each deed, one after the other in as few children as can be."""
-        memory = None if mebibytes is None else mebibytes << 20
-        return list(self.outcomes(*deeds, limits=Limits(seconds, memory)))
+        limits = Limits(limit, None if mebibytes is None else mebibytes << 20)
+        return [outcome.receipt for outcome in run_isolated(self.context(limits), self.jobs(deeds, **more))]
 
 
 @pytest.fixture(scope="session")
@@ -68,3 +72,19 @@ def fork_servers() -> Callable[[], list[psutil.Process]]:
         ]
 
     return processes
+
+
+class Sleepers:
+    """Grandchildren that sleep for so many `seconds`, which tells those of one module from all others."""
+
+    def __init__(self) -> None:
+        self.seconds = f"9{time.monotonic_ns()}"
+
+    def __call__(self) -> list[psutil.Process]:
+        everyone = psutil.process_iter(["cmdline"])
+        return [process for process in everyone if process.info["cmdline"] == ["sleep", self.seconds]]
+
+
+@pytest.fixture(scope="module")
+def sleepers() -> Sleepers:
+    return Sleepers()

@@ -48,17 +48,18 @@ CAUSES = {
 
 
 @pytest.fixture(scope="module")
-def found(unruly: Any) -> dict[str, tuple[Receipt, Receipt]]:
-    """The receipt of each deed, and that of the innocent job after it; a quarter of them at a time, as in a worker."""
+def found(unruly: Any, sleepers: Any) -> dict[str, tuple[Receipt, Receipt]]:
+    """The receipt of each deed, and that of the innocent job after it; several of them at a time, as in a worker."""
 
-    def carry_out(deeds: list[str]) -> dict[str, tuple[Receipt, Receipt]]:
+    def carry_out(deeds: list[str], limit: float | None) -> dict[str, tuple[Receipt, Receipt]]:
         both = [each for deed in deeds for each in (deed, "nothing")]
-        receipts = unruly.does(*both, seconds=1.0, mebibytes=400)
+        receipts = unruly.does(*both, limit=limit, mebibytes=400, seconds=sleepers.seconds)
         return dict(zip(deeds, zip(receipts[::2], receipts[1::2], strict=True), strict=True))
 
-    deeds = list(CAUSES)
-    with ThreadPoolExecutor(4) as threads:
-        parts = list(threads.map(carry_out, [deeds[first::4] for first in range(4)]))
+    large = [deed for deed, (status, _) in CAUSES.items() if status == "oom"]
+    others = [deed for deed in CAUSES if deed not in large]
+    with ThreadPoolExecutor(4) as threads:  # touching much memory takes what time it takes
+        parts = list(threads.map(carry_out, [large, *(others[first::3] for first in range(3))], [None, 1.0, 1.0, 1.0]))
     return {deed: receipts for part in parts for deed, receipts in part.items()}
 
 
@@ -88,9 +89,9 @@ def test_a_hanging_job_has_the_stack_of_its_process_in_its_details(
     assert "isolate/child.py" not in details  # how dbatch came there tells nobody anything
 
 
-def test_what_jobs_left_running_is_gone_with_them(found: dict[str, tuple[Receipt, Receipt]]) -> None:
+def test_what_jobs_left_running_is_gone_with_them(found: dict[str, tuple[Receipt, Receipt]], sleepers: Any) -> None:
     assert found
-    assert not [process for process in psutil.process_iter(["cmdline"]) if "97531" in (process.info["cmdline"] or [])]
+    assert not sleepers()
 
 
 def test_a_strategy_that_hangs_while_it_is_imported_is_over_time(unruly: Any, tmp_path: Any) -> None:
@@ -99,7 +100,7 @@ def test_a_strategy_that_hangs_while_it_is_imported_is_over_time(unruly: Any, tm
     )
     hanging = type(unruly)(unruly.folder, tmp_path / "hanging.py")
 
-    (receipt,) = hanging.does("nothing", seconds=0.5)
+    (receipt,) = hanging.does("nothing", limit=0.5)
 
     assert receipt.status == "timeout"
     assert receipt.error.endswith("hanging.py:2 in <module>")
@@ -111,6 +112,12 @@ def test_a_job_that_has_no_memory_left_because_of_those_before_it_gets_a_process
     assert [receipt.status for receipt in receipts] == ["success"] * 6
 
 
+def test_a_job_that_is_refused_memory_because_of_those_before_it_gets_a_process_of_its_own(unruly: Any) -> None:
+    receipts = unruly.does("leak addresses", "hold 300 MB", mebibytes=500)  # of 1.5 GB that can be asked for
+
+    assert [receipt.status for receipt in receipts] == ["success", "success"]
+
+
 def test_a_job_whose_process_dies_of_what_one_before_it_did_gets_a_process_of_its_own(unruly: Any) -> None:
     receipts = unruly.does("haunt", "sleep a little")  # in the first one's process it would be aborted in its sleep
 
@@ -118,7 +125,7 @@ def test_a_job_whose_process_dies_of_what_one_before_it_did_gets_a_process_of_it
 
 
 def test_limits_are_those_of_each_job_not_of_all_in_a_process(unruly: Any) -> None:
-    receipts = unruly.does(*["sleep a little"] * 4, seconds=1.5)  # 2 s together
+    receipts = unruly.does(*["sleep a little"] * 4, limit=1.5)  # 2 s together
 
     assert [receipt.status for receipt in receipts] == ["success"] * 4
 

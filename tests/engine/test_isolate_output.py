@@ -20,7 +20,7 @@ def test_output_of_python_of_c_and_of_grandchildren_is_the_jobs(unruly: Any) -> 
 
 @pytest.mark.parametrize("deed", ["print and segfault", "print and exit", "print and hang", "print and raise"])
 def test_what_was_printed_before_a_job_came_to_its_end_is_there(unruly: Any, deed: str) -> None:
-    _, printing = unruly.does("print much", deed, seconds=1.0)
+    _, printing = unruly.does("print much", deed, limit=1.0)
 
     assert printing.status != "success"
     assert printing.output == EVERYWHERE
@@ -36,7 +36,7 @@ def test_of_long_output_the_last_16_kib_are_kept_and_the_cut_is_marked(unruly: A
 
 
 def test_output_without_end_does_not_keep_a_job_from_its_time_limit(unruly: Any) -> None:
-    endless, after = unruly.does("print for ever", "print", seconds=0.5)
+    endless, after = unruly.does("print for ever", "print", limit=0.5)
 
     assert endless.status == "timeout"
     assert endless.output.endswith("x" * 16 * 1024)

@@ -1,6 +1,6 @@
 """Batch folders made up for tests: a ledger and parts, as a driver leaves them, without a strategy or a driver.
 
-Load it through the fixture `make_batch`: with importlib's import mode it is no importable name.
+Load it through the fixtures `make_batch` and `batches`: with importlib's import mode it is no importable name.
 """
 
 from __future__ import annotations

@@ -14,7 +14,16 @@ from dbatch.engine.fills import Fills, fills_of_table
 from dbatch.engine.unit import fill_table
 from dbatch.errors import StorageError
 from dbatch.model import Receipt
-from dbatch.results.part import PartRow, is_intact, publish, read_fills, read_rows, receipts_in
+from dbatch.results.part import (
+    PartRow,
+    each_fills,
+    is_intact,
+    keeps_fills,
+    publish,
+    read_fills,
+    read_rows,
+    receipts_in,
+)
 
 KEYS = ["ab" * 16, "cd" * 16, "ef" * 16]
 
@@ -59,6 +68,30 @@ def test_fills_of_many_jobs_lie_in_row_groups_of_their_own(tmp_path: Path, monke
 
     for receipt, count in zip(receipts, (3, 4, 5), strict=True):
         assert len(read_fills(tmp_path, receipt)) == count
+
+
+def test_fills_of_many_jobs_come_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbatch.results.part._FILLS_A_ROW_GROUP", 4)
+    receipts = publish(tmp_path, [row_of(key, count) for key, count in zip(KEYS, (3, 0, 5), strict=True)])
+
+    found = {row: fills_of_table(fills).digest() for row, fills in each_fills(tmp_path / receipts[0].part, [2, 0, 1])}
+
+    assert list(found.items()) == [(row, fills_of(count).digest()) for row, count in enumerate((3, 0, 5))]
+
+
+def test_fills_in_one_go_are_asked_for_in_vain_where_they_were_not_kept(tmp_path: Path) -> None:
+    receipts = publish(tmp_path, [row_of(KEYS[0], None), row_of(KEYS[1], 2)])
+
+    for row in (0, 2):
+        with pytest.raises(StorageError, match=f"no fills in row {row}"):
+            list(each_fills(tmp_path / receipts[0].part, [row, 1]))
+
+
+def test_a_part_without_fills_says_so_by_its_name(tmp_path: Path) -> None:
+    (lean,) = publish(tmp_path, [row_of(KEYS[0], None)])
+    (full,) = publish(tmp_path, [row_of(KEYS[0], 0)])
+
+    assert (keeps_fills(lean.part), keeps_fills(full.part)) == (False, True)
 
 
 def test_days_and_daily_profit_come_back_and_are_missing_where_there_are_none(tmp_path: Path) -> None:

@@ -176,12 +176,19 @@ def test_a_killed_session_is_known_by_its_transactions() -> None:
 
 
 def test_the_slope_is_the_trend_of_memory_after_the_warm_up() -> None:
-    times = [float(second) for second in range(601, 613)]
-    memory = [10.0, 50.0, 90.0, *(100.0 + 2.0 * step for step in range(9))]  # 2 MiB in 10 jobs, once warm
+    times = [float(second) for second in range(601, 617)]
+    memory = [10.0, 50.0, 90.0, 95.0, *(100.0 + 2.0 * step for step in range(12))]  # 2 MiB in 10 jobs, once warm
 
     found = pace({"sessions": [SESSION]}, commits_at(times, memory), began=None, now=0.0)
     assert found.slope_mb == pytest.approx(20.0)
-    assert found.rss_mb == 116.0
+    assert found.rss_mb == 122.0
+
+
+def test_no_slope_is_told_of_few_jobs() -> None:
+    times = [float(second) for second in range(601, 613)]  # nine transactions after the warm-up: 80 jobs apart
+
+    found = pace({"sessions": [SESSION]}, commits_at(times, [100.0 * second for second in times]), None, 0.0)
+    assert found.slope_mb is None
 
 
 @pytest.mark.parametrize("facts", [{}, {"sessions": [{"started_at": None}]}, {"sessions": [{"started_at": "soon"}]}])

@@ -51,15 +51,18 @@ class BatchPlan:
                 yield Planned(run.number, security, key)
 
 
-def plan_batch(batch: BatchFile, options: BatchOptions, numbers: Sequence[int] | None = None) -> BatchPlan:
+def plan_batch(
+    batch: BatchFile, options: BatchOptions, numbers: Sequence[int] | None = None, *, setups: Setups | None = None
+) -> BatchPlan:
     """Return the plan of `batch`, of the runs with `numbers` only where these are given.
 
-    Data is hashed, no event is looked at, and no result is touched.
+    `setups` are those that a check of the batch file began with. Data is hashed, no event is looked at, and no result
+    is touched.
 
     Raises UsageError (and its kinds) for strategies, data or options that cannot be used, and one ConfigError with
     the faults of all parameters.
     """
-    setups = Setups()
+    setups = Setups() if setups is None else setups
     planner = _Planner(batch, options, setups)
     chosen = _chosen(batch, options) if numbers is None else map(batch.runs.__getitem__, numbers)
     runs = tuple(planner.run(run) for run in chosen)

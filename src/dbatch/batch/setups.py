@@ -17,8 +17,8 @@ from dbatch.data.read import DEFAULT_CHUNK_ROWS
 from dbatch.engine.plan import code_hash, common_identity, fingerprints
 from dbatch.errors import StrategyError
 from dbatch.model import StrategyRef, Window
-from dbatch.plugins.discovery import resolve, search_paths
-from dbatch.plugins.loading import declared_parameters, load_factory, make_handler
+from dbatch.plugins.discovery import Resolved, resolve, search_paths
+from dbatch.plugins.loading import declared_needs, declared_parameters, load_factory, make_handler
 from dbatch.strategies import EventStrategy
 
 _EPOCH: Final = date(1970, 1, 1)
@@ -83,6 +83,7 @@ class Setups:
 
     notes: list[str] = field(default_factory=list)
     _setups: dict[Any, Setup] = field(default_factory=dict)
+    _strategies: dict[Any, Resolved] = field(default_factory=dict)
     _markets: dict[Any, Market] = field(default_factory=dict)
     _content: dict[Any, dict[str, str]] = field(default_factory=dict)
 
@@ -97,14 +98,21 @@ class Setups:
             found = self._setups[name] = self._made(run)
         return found
 
+    def strategy(self, name: str, paths: Sequence[str]) -> Resolved:
+        """Return the strategy called `name`, looked for as `dbatch run` does. Raises StrategyError."""
+        key = name, tuple(paths)
+        if key not in self._strategies:
+            self._strategies[key] = resolve(name, search_paths(paths))
+        return self._strategies[key]
+
     def _made(self, run: RunSpec) -> Setup:
         asked = run.arguments
         strategy = asked["strategy"]
-        resolved = resolve(strategy, search_paths(asked.get("strategy_path") or ()))
+        resolved = self.strategy(strategy, asked.get("strategy_path") or ())
         for note in resolved.notes:
             self._note(note)
         ref = dataclasses.replace(resolved.ref, name=strategy)
-        market = self._market(
+        market = self.market(
             asked.get("data"), asked.get("securities"), asked.get("max_sheets"), asked.get("header_row")
         )
         config = asked.get("config") or default_config(strategy)
@@ -117,6 +125,7 @@ class Setups:
             handler = make_handler(ref, sections)
         except StrategyError:
             handler = None
+        declared_needs(ref, handler)  # refuses what is none
         return Setup(
             number=len(self._setups),
             ref=ref,
@@ -133,9 +142,10 @@ class Setups:
             chunk_rows=asked.get("chunk_size") or DEFAULT_CHUNK_ROWS,
         )
 
-    def _market(
+    def market(
         self, data: str | None, securities: Sequence[str] | None, most: int | None, header_row: int | None
     ) -> Market:
+        """Return the named securities, or the first ones, of the data. Raises UsageError (and its kinds), DataError."""
         name = (data, None if securities is None else tuple(securities), most, header_row)
         found = self._markets.get(name)
         if found is None:

@@ -25,7 +25,7 @@ from dbatch.engine.units import FixedUnits
 from dbatch.errors import ClusterError, Interrupted, StorageError, UsageError
 from dbatch.model import Job, Limits, Receipt, RunContext, StrategyRef, Window
 from dbatch.plugins.discovery import resolve, search_paths
-from dbatch.plugins.loading import declared_parameters, make_handler
+from dbatch.plugins.loading import declared_needs, declared_parameters, make_handler
 from dbatch.plugins.manager import load as load_observers
 from dbatch.results.journal import Journal
 from dbatch.strategies import EventStrategy
@@ -209,6 +209,7 @@ def _bind(
     expand(written, {}, securities, source or "--set")  # its own faults, under its own name
     sections = expand(written, overrides, securities, "--set")
     handler = make_handler(ref, sections.mapping)
+    declared_needs(ref, handler)  # refuses what is none
     declared = declared_parameters(ref, handler)
     if declared is None:
         return sections, sections.mapping, handler
@@ -269,6 +270,7 @@ def simulate(
     mapping = load_mapping(config) if isinstance(config, str) else dict(config or {})
     sections = expand(mapping, overrides or {}, securities, config if isinstance(config, str) else "config")
     handler = make_handler(resolved.ref, sections.mapping)
+    declared_needs(resolved.ref, handler)
     declared = declared_parameters(resolved.ref, handler)
     if declared is not None:
         validate(declared, sections.mapping, config if isinstance(config, str) else "config")

@@ -16,6 +16,7 @@ from dbatch.cli.progress import Progress
 if TYPE_CHECKING:
     from dbatch.batch.options import BatchOptions
     from dbatch.batch.plan import BatchPlan
+    from dbatch.config.asked import Check
     from dbatch.config.batch_file import BatchFile
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -42,7 +43,7 @@ def batch(
     if path is None or (config and config_file):
         raise UsageError("name one batch file: 'dbatch batch CONFIG'")
     begin(
-        lambda: load_batch(path),
+        lambda check: load_batch(path, check=check),
         name,
         output_root,
         options,
@@ -53,7 +54,7 @@ def batch(
 
 
 def begin(
-    load: Callable[[], BatchFile],
+    load: Callable[[Check], BatchFile],
     name: str | None,
     output_root: str | None,
     options: BatchOptions,
@@ -65,10 +66,14 @@ def begin(
     """Carry out, or only plan, the batch that `load` returns, under another name or below another folder if given."""
 
     def plan() -> BatchPlan:
+        from dbatch.batch.check_file import FileCheck
         from dbatch.batch.plan import plan_batch, with_name
+        from dbatch.batch.setups import Setups
 
         root = None if output_root is None else Path(os.path.abspath(output_root))
-        return plan_batch(with_name(load(), name, root), options)
+        setups = Setups()
+        loaded = load(FileCheck(setups))
+        return plan_batch(with_name(loaded, name, root), options, setups=setups)
 
     if dry_run:
         print_plan(plan, options, as_json=as_json)

@@ -71,7 +71,7 @@ class BlockLines(Notes):
         self.failures += 1
         if self.failures <= _MOST_FAILURES:
             typer.echo(failure_line(runs, receipt), err=True)
-        if self.failures == _MOST_FAILURES:
+        if self.failures == _MOST_FAILURES + 1:
             typer.echo("further failures are not shown here; see 'dbatch logs DIR --failed'", err=True)
 
     def block(self, block: Block) -> None:

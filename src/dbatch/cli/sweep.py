@@ -13,6 +13,7 @@ from dbatch.cli.progress import Progress
 
 if TYPE_CHECKING:
     from dbatch.batch.options import BatchOptions
+    from dbatch.config.asked import Check
     from dbatch.config.batch_file import BatchFile
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -65,11 +66,11 @@ def sweep(
     base_args = {key: value for key, value in arguments.items() if value is not None}
     base_args |= parse_overrides(list(assignments or ()))
 
-    def load() -> BatchFile:
+    def load(check: Check) -> BatchFile:
         from dbatch.config.sweep import sweep_batch
 
         fields = {"base_args": base_args} | ({} if seed is None else {"seed": seed})
-        return sweep_batch(strategy, grid or (), most=random, fields=fields)
+        return sweep_batch(strategy, grid or (), most=random, fields=fields, check=check)
 
     style = Progress.none if no_progress else progress
     begin(load, name, output_root, options, dry_run=dry_run, style=style, as_json=as_json)

@@ -47,7 +47,7 @@ def values_of(key: str, node: Node, folder: Path) -> tuple[list[Node], list[Any]
     before = len(node.faults)
     if key not in ARGUMENTS and not is_parameter(key, node):
         return None
-    nodes = _written(node)
+    nodes = written_values(node)
     values = [_value(key, item, folder) for item in nodes]
     return None if len(node.faults) > before else (nodes, values)
 
@@ -84,7 +84,8 @@ def check_ids(grid: Grid, faults: Faults, place: Place) -> None:
             return
 
 
-def _written(node: Node) -> list[Node]:
+def written_values(node: Node) -> list[Node]:
+    """Return the values in a list or a range; none after a fault."""
     if isinstance(node.value, str) and is_range(node.value):
         try:
             return [Node(value, node.place, node.faults) for value in range_values(node.value)]

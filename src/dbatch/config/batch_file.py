@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from dbatch.config.asked import Check, asked
 from dbatch.config.batch_fields import BatchFile, read_batch
 from dbatch.config.faults import Faults, Place
 from dbatch.config.files import load_document
@@ -15,12 +16,13 @@ from dbatch.config.runs import Runs, RunSpec
 _NESTED: Final = ("base_args", "grid", "sample", "random")
 
 
-def load_batch(path: str | Path, *, changes: Mapping[str, Any] | None = None) -> BatchFile:
+def load_batch(path: str | Path, *, changes: Mapping[str, Any] | None = None, check: Check | None = None) -> BatchFile:
     """Return the batch in a JSON or YAML file.
 
     `changes` replace values of the file, as options of a command do: a field (`max_workers`), or one entry of it
     (`base_args.KEY`, `grid.KEY`, `sample.KEY`, `random.KEY`). Relative paths, those of changes too, are below the
-    file's folder. Raises one ConfigError with all faults, each with its path in the file and its line.
+    file's folder. `check` looks at what strategies and data say to it. Raises one ConfigError with all faults, those
+    of `check` too, each with its path in the file and its line.
     """
     document = load_document(path)
     places = {key: _place(key) for key in changes or {}}
@@ -29,7 +31,11 @@ def load_batch(path: str | Path, *, changes: Mapping[str, Any] | None = None) ->
         mapping = _changed(mapping, places[key], value)
     lines = Lines(document.text)
     faults = Faults()
-    batch = read_batch(mapping, Path(path).absolute().parent, faults, Path(path).absolute())
+    file = Path(path).absolute()
+    batch = read_batch(mapping, file.parent, faults, file)
+    if check is not None:
+        check(asked(mapping, file.parent), faults)
+    document.add_repeated(faults)
 
     def line_of(place: Place) -> int | None:
         is_changed = any(place[: len(changed)] == changed for changed in places.values())

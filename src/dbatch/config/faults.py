@@ -18,21 +18,26 @@ class Faults:
     """The faults found so far, each with its place."""
 
     def __init__(self) -> None:
-        self._found: list[tuple[Place, str]] = []
+        self._found: list[tuple[Place, str, int | None]] = []
 
     def __len__(self) -> int:
         return len(self._found)
 
-    def add(self, place: Place, problem: str) -> None:
-        """Keep one fault; the same one at the same place counts once."""
-        if (place, problem) not in self._found[-MAX_SHOWN:]:
-            self._found.append((place, problem))
+    def places(self) -> set[Place]:
+        """Return where faults were found."""
+        return {place for place, _, _ in self._found}
+
+    def add(self, place: Place, problem: str, line: int | None = None) -> None:
+        """Keep one fault; the same one at the same place counts once. `line` is where it stands, if not at `place`."""
+        if (place, problem, line) not in self._found[-MAX_SHOWN:]:
+            self._found.append((place, problem, line))
 
     def raise_all(self, source: str, line_of: Callable[[Place], int | None] = lambda place: None) -> None:
         """Raise ConfigError with all faults in the order of their lines, those without a line first; or do nothing."""
         if not self._found:
             return
-        placed = sorted(((line_of(place) or 0, place, problem) for place, problem in self._found), key=lambda f: f[0])
+        lined = ((line or line_of(place) or 0, place, problem) for place, problem, line in self._found)
+        placed = sorted(lined, key=lambda fault: fault[0])
         lines = [_line(place, line, problem) for line, place, problem in placed[:MAX_SHOWN]]
         if len(placed) > MAX_SHOWN:
             lines.append(f"and {len(placed) - MAX_SHOWN:,} more")

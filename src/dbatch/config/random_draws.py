@@ -71,12 +71,13 @@ def random_search(node: Node, folder: Path, default_seed: int) -> RandomSearch |
     entries = node.child("parameters").entries("distributions")
     if not entries and isinstance(node.child("parameters").value, dict):
         node.child("parameters").fault(f"is empty, must name parameters with {_EXAMPLE}")
-    found = {key: _distribution(key, entry, folder) for key, entry in entries}
+    found = {key: distribution(key, entry, folder) for key, entry in entries}
     parameters = {key: source for key, source in found.items() if source is not None}
     return RandomSearch(n, seed, parameters) if n and seed is not None and len(node.faults) == before else None
 
 
-def _distribution(key: str, node: Node, folder: Path) -> Distribution | None:
+def distribution(key: str, node: Node, folder: Path) -> Distribution | None:
+    """Return what `key` is drawn from; None after a fault."""
     if not isinstance(node.value, dict) or len(node.value) != 1:
         node.fault(f"must be {_EXAMPLE}, is {shown(node.value)}")
         return None

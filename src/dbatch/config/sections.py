@@ -49,6 +49,14 @@ def expand(
     return ParameterSections(mapping)
 
 
+def no_such_security(security: str, names: Sequence[str]) -> str | None:
+    """Return that `security` is none of `names`, and which was meant; None where it is one in any case."""
+    if _spelling(security, names) is not None:
+        return None
+    close = difflib.get_close_matches(security, names, n=1)
+    return f"no security '{security}'" + (f"; did you mean '{close[0]}'?" if close else "")
+
+
 def _own_sections(config: Mapping[Any, Any], faults: list[str]) -> dict[str, dict[str, Any]]:
     sections: dict[str, dict[str, Any]] = {}
     folded: dict[str, str] = {}
@@ -79,9 +87,7 @@ def _split(
             continue
         name = _spelling(security, names)
         if name is None:
-            close = difflib.get_close_matches(security, names, n=1)
-            guess = f"; did you mean '{close[0]}'?" if close else ""
-            faults.append(f"{key}: no security '{security}'{guess}")
+            faults.append(f"{key}: {no_such_security(security, names)}")
         else:
             single.setdefault(name, {})[parameter] = value
     return everywhere, single

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from dbatch.config.asked import Check, asked
 from dbatch.config.batch_fields import BatchFile, read_batch
 from dbatch.config.faults import Faults, shown
 from dbatch.config.overrides import parse_values
@@ -27,13 +28,15 @@ def sweep_batch(
     most: int | None = None,
     fields: Mapping[str, Any] | None = None,
     folder: str | Path = ".",
+    check: Check | None = None,
 ) -> BatchFile:
     """Return the batch of one strategy, or of each of several, over what texts say.
 
     A text of `grid` is `KEY=10,30,60` or `KEY=1000..5000:1000`; one of `random` is `KEY=uniform(0.5,3)`, of which
     `draws` are made. `sample` takes that many combinations of the grid. With `most`, the number of runs, `grid` may
     hold distributions too: then all is drawn, else combinations of the grid. `fields` are further fields of a file
-    (`base_args`, `output_root`, `seed`, ...). Relative paths are below `folder`. Raises one ConfigError.
+    (`base_args`, `output_root`, `seed`, ...). Relative paths are below `folder`. `check` is as for `load_batch`.
+    Raises one ConfigError.
     """
     faults = Faults()
     written = dict(fields or {})
@@ -66,6 +69,8 @@ def sweep_batch(
         mapping["sample"] = {"n": sample}
     if not faults:
         batch = read_batch(mapping, Path(folder).absolute(), faults)
+        if check is not None:
+            check(asked(mapping, Path(folder).absolute()), faults)
     faults.raise_all("sweep")
     return batch
 

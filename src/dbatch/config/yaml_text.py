@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
-from dbatch.config.positions import Misplaced
+from dbatch.config.faults import Place
+from dbatch.config.positions import Misplaced, Parsed, Repeated
 
 _TEXT = "tag:yaml.org,2002:str"
 _RESOLVERS = [
@@ -24,9 +26,10 @@ _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc, unused-ignore]
-    """SafeLoader without aliases, duplicate keys, or types that JSON has not."""
+    """SafeLoader without aliases, or types that JSON has not. Of a repeated key it takes the first value."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - filled below, once
+    repeats = False
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -42,9 +45,11 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc, unused-ignore]
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise _misplaced(key_node.start_mark, "a key must be text")
+            value = self.construct_object(value_node, deep=True)
             if key_node.value in mapping:
-                raise _misplaced(key_node.start_mark, f"key '{key_node.value}' is given twice")
-            mapping[key_node.value] = self.construct_object(value_node, deep=True)
+                self.repeats = True
+            else:
+                mapping[key_node.value] = value
         return mapping
 
 
@@ -52,10 +57,15 @@ for _tag, _pattern, _first in _RESOLVERS:
     _Loader.add_implicit_resolver(_tag, _pattern, _first)
 
 
-def parse_yaml(text: str) -> Any:
-    """Return the value of a YAML text of one document; raise Misplaced where it is wrong."""
+def parse_yaml(text: str) -> Parsed:
+    """Return what a YAML text of one document says; raise Misplaced where it is wrong."""
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        if root is None:
+            return Parsed(None)
+        value = loader.construct_document(root)
+        return Parsed(value, tuple(_repeated(root, ())) if loader.repeats else ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _misplaced(mark, f"is not YAML: {error.problem or error.context}") from error
@@ -66,6 +76,21 @@ def parse_yaml(text: str) -> Any:
 def compose_yaml(text: str) -> Any:
     """Return the tree of nodes, each with its mark, of a text that was parsed before; raises what the loader raises."""
     return yaml.compose(text, Loader=_Loader)
+
+
+def _repeated(node: Any, place: Place) -> Iterator[Repeated]:
+    """Yield the repeated keys at and below a node, in their order."""
+    if node.id == "sequence":
+        for i, item in enumerate(node.value):
+            yield from _repeated(item, (*place, i))
+    if node.id == "mapping":
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                yield Repeated((*place, key.value), line, lines[key.value])
+            lines.setdefault(key.value, line)
+            yield from _repeated(value, (*place, key.value))
 
 
 def _misplaced(mark: Any, problem: str) -> Misplaced:

@@ -12,6 +12,7 @@ from multiprocessing import resource_tracker
 from typing import Any, Final, Literal
 
 from dbatch.errors import UsageError
+from dbatch.lifetime import scratch_folder
 
 Kind = Literal["threads", "processes", "existing"]
 _LOOPBACK = "127.0.0.1"
@@ -25,6 +26,10 @@ _OWN_CLUSTER: Final[dict[str, Any]] = {
     # loop is late, for a warning in a log that is kept silent.
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.tick.cycle": "10s",
+    # For Dask's own developers each server keeps the last thousand messages, with the units in them, transitions and
+    # profiles: some 20 kB a unit, which look like a leak in a batch's first thousand units.
+    "distributed.admin.low-level-log-length": 30,
+    "distributed.worker.profile.cycle": "10s",
     # What each server uses of the machine, for the dashboard's plots: it may be that old. Polling the interpreter
     # lock a thousand times a second, as is done where gilknocker is installed, takes that lock from the handler.
     "distributed.admin.system-monitor.interval": "2s",
@@ -66,13 +71,15 @@ def open_client(
         with client:
             yield client
         return
-    with dask.config.set(_OWN_CLUSTER | {"distributed.worker.daemon": not children}), _signals_kept_from_children():
-        cluster = _local_cluster(kind == "processes", workers, dashboard)
-    with cluster:
-        with dask.config.set(_OWN_CLUSTER):
-            client = Client(cluster, set_as_default=False)
-        with client:
-            yield client
+    with scratch_folder() as folder:
+        ours = _OWN_CLUSTER | {"distributed.worker.daemon": not children, "temporary-directory": folder}
+        with dask.config.set(ours), _signals_kept_from_children():
+            cluster = _local_cluster(kind == "processes", workers, dashboard)
+        with cluster:
+            with dask.config.set(_OWN_CLUSTER):
+                client = Client(cluster, set_as_default=False)
+            with client:
+                yield client
 
 
 def _local_cluster(processes: bool, workers: int, dashboard: bool) -> Any:

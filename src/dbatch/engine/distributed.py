@@ -78,7 +78,7 @@ def run_on_worker(plugin: str, unit: Unit) -> list[Receipt]:
     return run_unit(run.contexts[unit.run_id], unit, stop=run.stop.is_set, drain=run.drain.is_set)
 
 
-def _drain_on_worker(plugin: str, dask_worker: Any) -> None:
+async def _drain_on_worker(plugin: str, dask_worker: Any) -> None:  # on its event loop: its threads are busy
     if plugin in dask_worker.plugins:
         dask_worker.plugins[plugin].drain.set()
 

@@ -13,7 +13,7 @@ from dbatch.data.frame import block_of_frame
 from dbatch.engine.job import run_job
 from dbatch.engine.unit import fill_table
 from dbatch.model import StrategyRef
-from dbatch.plugins.loading import make_handler
+from dbatch.plugins.loading import declared_needs, make_handler
 from dbatch.plugins.shipping import ShippedStrategy, localise, pack
 from dbatch.schema import FILL_DTYPES
 from dbatch.strategies import EventStrategy
@@ -35,10 +35,11 @@ def simulate_frame(
     security = str(frame.index[0])
     name = ParameterSections({key: dict(values) for key, values in sections.items()}).name_in_config(security)
     section = sections[name]
-    handler = make_handler(localise(strategy, cache_dir()), sections)
+    ref = localise(strategy, cache_dir())
+    handler = make_handler(ref, sections)
     if isinstance(handler, EventStrategy):
         section = validate(handler.parameters, {name: section}, "config")[name]._asdict()
-    result = run_job(handler, name, section, [block_of_frame(frame)])
+    result = run_job(handler, name, section, [block_of_frame(frame)], needs=declared_needs(ref, handler))
     fills = fill_table(result.fills).to_pandas()
     fills.index = pd.Index([security] * len(fills), dtype="str", name="security")
     return fills.astype(FILL_DTYPES)

@@ -11,6 +11,7 @@ import numpy as np
 
 from dbatch.data.blocks import NOT_A_TIME, EventBlock
 from dbatch.engine.fills import Fills, fills_of_trades, join_fills
+from dbatch.engine.needs import Needs
 from dbatch.errors import HandlerError
 from dbatch.schema import EVENT_COLUMNS, EVENT_TYPES
 from dbatch.strategies import EventStrategy, OrderBook
@@ -67,22 +68,32 @@ def run_job(
     section: Mapping[str, Any],
     blocks: Iterable[EventBlock],
     *,
+    needs: Sequence[str] = (),
     stop: Callable[[], bool] = lambda: False,
     watch: Watch | None = None,
 ) -> JobResult:
     """Return what `handler`, made for this job alone, does with `blocks`; where they are cut changes nothing.
 
-    `security` is the name the handler gets, `section` its parameters; `stop` is asked between blocks, and True
-    ends the job by InterruptedError; `watch` is called after each block, one of which nothing was delivered too.
-    Raises HandlerError when the handler breaks its contract, and whatever the handler itself raises.
+    `security` is the name the handler gets, `section` its parameters; `needs` are the types of events that must
+    occur; `stop` is asked between blocks, and True ends the job by InterruptedError; `watch` is called after each
+    block, one of which nothing was delivered too. Raises MissingDataError for events without a type that is needed,
+    whatever the handler makes of them, HandlerError when the handler breaks its contract, and whatever it raises.
     """
-    prints = _LastPrint()
-    watched = prints.of(_until(stop, blocks))
-    if isinstance(handler, EventStrategy):
-        return _run_compiled(handler, section, watched, watch, prints)
-    if not callable(handler):
+    if not callable(handler) and not isinstance(handler, EventStrategy):
         raise HandlerError(f"the factory returned {type(handler).__name__}, must be a handler")
-    return _run_python(handler, security, watched, watch, prints)
+    prints = _LastPrint()
+    needed = Needs(needs, priced_only=getattr(handler, "view", "priced") == "priced")
+    watched = prints.of(needed.of(_until(stop, blocks)))
+    try:
+        if isinstance(handler, EventStrategy):
+            result = _run_compiled(handler, section, watched, watch, prints)
+        else:
+            result = _run_python(handler, security, watched, watch, prints)
+    except Exception:
+        needed.refuse_absence(rest=watched)  # which is why it failed, as its author foresaw
+        raise
+    needed.refuse_absence()
+    return result
 
 
 def _until(stop: Callable[[], bool], blocks: Iterable[EventBlock]) -> Iterable[EventBlock]:

@@ -25,11 +25,12 @@ from dbatch.durable import passed
 from dbatch.engine.fills import Fills
 from dbatch.engine.held import held_events
 from dbatch.engine.job import JobResult, run_job
+from dbatch.engine.missing import missing_columns
 from dbatch.errors import DataError, DbatchError, MissingDataError, StorageError
 from dbatch.model import Job, Receipt, RunContext, Status, Unit
-from dbatch.plugins.loading import Load, load_factory, make_handler, where_it_broke
+from dbatch.plugins.loading import Load, declared_needs, load_factory, make_handler, where_it_broke
 from dbatch.results.part import PartRow, publish
-from dbatch.schema import EVENT_COLUMNS, FILL_COLUMNS
+from dbatch.schema import FILL_COLUMNS
 
 Ask = Callable[[], bool]
 
@@ -127,7 +128,9 @@ def _run(context: RunContext, job: Job, load: Load, stop: Ask, faults: Faults) -
         blocks = held_events(job.security, job.fingerprint, context.chunk_rows, context.window, faults)
     else:
         blocks = within(read_events(job.security, context.chunk_rows, faults), context.window)
-    return with_events(run_job(handler, job.config_name, job.section, blocks, stop=stop), context, job, faults)
+    needs = declared_needs(context.strategy, handler)
+    result = run_job(handler, job.config_name, job.section, blocks, needs=needs, stop=stop)
+    return with_events(result, context, job, faults)
 
 
 def _seed(seed: int, job: Job) -> None:
@@ -209,9 +212,10 @@ def failure(context: RunContext, job: Job, error: BaseException, seconds: float)
         status = "oom"
     elif isinstance(error, DataError):
         status, text = "invalid_data", str(error)
-    elif isinstance(error, MissingDataError) or (column := _missing_column(error)) is not None:
-        status = "skipped"
-        text = str(error) if isinstance(error, MissingDataError) else f"needs a column {column!r}, events have none"
+    elif isinstance(error, MissingDataError):
+        status, text = "skipped", str(error)
+    elif (columns := missing_columns(error)) is not None:
+        status, text = "skipped", columns
     elif isinstance(error, DbatchError):
         text = str(error)
     details = "".join(traceback.format_exception(error))
@@ -229,23 +233,6 @@ def failure(context: RunContext, job: Job, error: BaseException, seconds: float)
 def _exit_code(error: SystemExit) -> int:
     """Return the exit code with which a process would end by `error`."""
     return error.code if isinstance(error.code, int) else int(error.code is not None)
-
-
-def _missing_column(error: BaseException) -> str | None:
-    """Return the column that a plain handler asked a chunk of events for in vain, None for any other error.
-
-    pandas says so by KeyError, or AttributeError, from a method of the chunk itself.
-    """
-    if not isinstance(error, KeyError | AttributeError) or "pandas" not in sys.modules:
-        return None
-    asked = error.args[0] if isinstance(error, KeyError) and error.args else getattr(error, "name", None)
-    if not isinstance(asked, str):
-        return None
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        owner: Any = frame.f_locals.get("self")
-        if type(owner) is sys.modules["pandas"].DataFrame and tuple(owner.columns) == EVENT_COLUMNS:
-            return asked
-    return None
 
 
 def fill_table(fills: Fills) -> pa.Table:

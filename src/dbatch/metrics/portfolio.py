@@ -41,7 +41,8 @@ def shares(parts: np.ndarray, wholes: np.ndarray) -> np.ndarray:
     >>> shares(np.array([3.0, 1.0]), np.array([4.0, 0.0])).tolist()
     [0.75, nan]
     """
-    return np.divide(parts, wholes, out=np.full(len(parts), np.nan), where=wholes != 0.0)
+    ratio: np.ndarray = np.divide(parts, wholes, out=np.full(len(parts), np.nan), where=wholes != 0.0)
+    return ratio
 
 
 def weighted_means(values: np.ndarray, weights: np.ndarray, run_of: np.ndarray, runs: int) -> np.ndarray:

@@ -22,6 +22,7 @@ from dbatch.plugins.hashing import installed_files, layout_files, read_files, so
 from dbatch.plugins.layout import Layout, find
 from dbatch.plugins.outside import contents_of, has_changed, outside_modules
 from dbatch.plugins.sources import choose_factory, no_factory_fault
+from dbatch.schema import EVENT_TYPES
 
 _LOCK = threading.RLock()
 
@@ -79,6 +80,26 @@ def declared_parameters(ref: StrategyRef, handler: object = None) -> type | None
 def declared_parameters_of(handler: object) -> type | None:
     """Return the NamedTuple class that a compiled strategy's handler carries as `parameters`; else None."""
     return _named_tuple(getattr(handler, "parameters", None))
+
+
+def declared_needs(ref: StrategyRef, handler: object) -> tuple[str, ...]:
+    """Return the types of events that the strategy cannot do without.
+
+    A compiled strategy's `handler` carries them as `needs`; a Python module declares them as `NEEDS`, for all its plain
+    handlers. Raises StrategyError for what is no tuple of `schema.EVENT_TYPES`.
+    """
+    if declared_parameters_of(handler) is not None:
+        name, needs = "needs", getattr(handler, "needs", ())
+    else:
+        loaded = modules.LOADED.get((ref.root, ref.module))
+        name, needs = "NEEDS", getattr(loaded.module if loaded else load_module(ref), "NEEDS", ())
+    if not isinstance(needs, tuple):
+        raise StrategyError(f"strategy '{ref.name}': {name} is {needs!r}, must be a tuple such as ('bid', 'ask')")
+    for need in needs:
+        if need not in EVENT_TYPES:
+            known = ", ".join(map(repr, EVENT_TYPES))
+            raise StrategyError(f"strategy '{ref.name}': {name} has {need!r}, each must be one of {known}")
+    return needs
 
 
 def load_module(ref: StrategyRef) -> ModuleType:

@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 from dbatch.batch import Plan, RunRequest, make_plan
 from dbatch.data.blocks import EventBlock
 from dbatch.engine.job import JobResult, run_job
-from dbatch.errors import DataError, DbatchError
+from dbatch.engine.missing import missing_columns
+from dbatch.errors import DataError, DbatchError, MissingDataError
 from dbatch.lifetime import die_with_parent
 from dbatch.model import Job
-from dbatch.plugins.loading import make_handler, where_it_broke
+from dbatch.plugins.loading import declared_needs, make_handler, where_it_broke
 from dbatch.reference.plain_read import read_whole
 
 OUTCOMES_NAME: Final = "reference.json"
@@ -72,8 +73,10 @@ def _outcome(plan: Plan, request: RunRequest, job: Job, how: How, path: Path) ->
     try:
         result = _result(plan, request, job, how)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - filed under its security, with its traceback
-        text = str(error) if isinstance(error, DbatchError) else where_it_broke(error, plan.ref)
-        return {"status": "failed", "error": " ".join(text.split()), "details": traceback.format_exc()}
+        columns = missing_columns(error)
+        status = "skipped" if columns or isinstance(error, MissingDataError) else "failed"
+        text = columns or (str(error) if isinstance(error, DbatchError) else where_it_broke(error, plan.ref))
+        return {"status": status, "error": " ".join(text.split()), "details": traceback.format_exc()}
     pq.write_table(_table(result), path)
     values = {
         "trades": len(result.fills),
@@ -89,7 +92,8 @@ def _outcome(plan: Plan, request: RunRequest, job: Job, how: How, path: Path) ->
 def _result(plan: Plan, request: RunRequest, job: Job, how: How) -> JobResult:
     events = read_whole(job.security, request.window)
     handler = make_handler(plan.ref, plan.sections.mapping)
-    result = run_job(handler, job.config_name, job.section, _chunks(events, how.chunk_rows))
+    needs = declared_needs(plan.ref, handler)
+    result = run_job(handler, job.config_name, job.section, _chunks(events, how.chunk_rows), needs=needs)
     if result.rows == result.rows_skipped:
         raise DataError(f"{job.security.source}: no event that can be used")
     return result

@@ -15,7 +15,7 @@ from dbatch.engine.job import JobResult, Watch, run_job
 from dbatch.engine.unit import failure, with_events
 from dbatch.errors import UsageError
 from dbatch.model import Receipt
-from dbatch.plugins.loading import make_handler
+from dbatch.plugins.loading import declared_needs, make_handler
 from dbatch.replay.delivery import Rows, Until, numbered
 from dbatch.replay.inputs import Inputs
 from dbatch.replay.moments import moment_text
@@ -47,12 +47,14 @@ def attempt(
     """
     context, job = inputs.context, inputs.job
     faults = Faults()
-    handler = wrap(make_handler(context.strategy, context.sections))
+    handler = make_handler(context.strategy, context.sections)
+    needs = declared_needs(context.strategy, handler) if until.moment is None else ()
+    handler = wrap(handler)
     started = time.perf_counter()
     try:
         events = read_events(job.security, context.chunk_rows, faults)
         blocks = deliver(until(numbered(events, context.window)))
-        result = run_job(handler, job.config_name, job.section, blocks, watch=watch)
+        result = run_job(handler, job.config_name, job.section, blocks, needs=needs, watch=watch)
         if not until.was_cut:
             result = with_events(result, context, job, faults)
     except bdb.BdbQuit as error:

@@ -13,7 +13,7 @@ from dbatch.errors import StorageError
 from dbatch.model import Receipt
 from dbatch.results.folder import PARTS_NAME
 from dbatch.results.ledger import Ledger
-from dbatch.results.part import receipts_in
+from dbatch.results.part import SCHEMA, receipts_in
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def adopt(folder: Path, ledger: Ledger) -> int:
 
 def orphans(folder: Path, ledger: Ledger) -> list[Orphan]:
     """Return the parts in `folder` that no receipt speaks of, those with fills before those without."""
-    parts = unreferenced(folder, ledger)
+    parts = _unreferenced(folder, ledger)
     if not parts:
         return []
     statuses = ledger.statuses()
@@ -48,7 +48,7 @@ def orphans(folder: Path, ledger: Ledger) -> list[Orphan]:
     return [Orphan(part, tuple(_wanted(_receipts(folder, part), wanted, statuses))) for part in parts]
 
 
-def unreferenced(folder: Path, ledger: Ledger) -> list[str]:
+def _unreferenced(folder: Path, ledger: Ledger) -> list[str]:
     """Return the paths below `folder` of the parts that no receipt speaks of, those with fills first."""
     known = ledger.parts()
     found = (path for path in (folder / PARTS_NAME).glob("*/*.parquet") if path.is_file() and not path.is_symlink())
@@ -64,9 +64,14 @@ def _wanted(receipts: Iterable[Receipt], wanted: set[str], statuses: dict[str, s
 
 
 def _receipts(folder: Path, part: str) -> list[Receipt]:
-    """Return the receipts in a part that is whole, none of one that is damaged."""
+    """Return the receipts in a part that is whole, none of one that is damaged.
+
+    Checksums cover what lies in its columns, not the columns' names and types.
+    """
     try:
         with pq.ParquetFile(folder / part, page_checksum_verification=True) as file:
+            if not file.schema_arrow.equals(SCHEMA):
+                return []
             for group in range(file.num_row_groups):
                 file.read_row_group(group, use_threads=False)
         return receipts_in(folder, part)

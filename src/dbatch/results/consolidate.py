@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dbatch.errors import OutputError
@@ -50,20 +50,20 @@ def consolidate(folder: Path, ledger: Ledger, *, run_folders: bool = True) -> Co
     `run_folders` the folders of the runs are written too. Raises StorageError.
     """
     facts = ledger.facts()
-    planned = ledger.planned()
-    runs, parameters = _planned_runs(ledger)
-    found = verify_parts(folder, kept_jobs(ledger, {job.key for job in planned}))
-    jobs = job_table(runs, planned, found.jobs)
-    summary = run_table(runs, jobs, found.daily)
-    damaged = found.damaged
-    del planned, found  # what the tables do not need any more is as much as they are
+    tables = _tables(folder, ledger)
+    jobs, summary = tables.jobs, tables.summary
     counts = Counter(jobs.columns["status"])
-    write_atomically(folder / RESULTS_NAME, parquet_bytes(_results(jobs, parameters)))
+    write_atomically(folder / RESULTS_NAME, parquet_bytes(_results(jobs, tables.parameters)))
     _write_summary(folder, facts, summary)
     if run_folders:
         write_run_folders(folder, folders_of_runs(facts, ledger, summary, jobs))
     write_atomically(folder / BATCH_MANIFEST_NAME, json_text(manifest_document(facts, ledger, summary, counts)))
-    return Consolidation(dict(Counter(summary["status"])), dict(counts), damaged)
+    return Consolidation(dict(Counter(summary["status"])), dict(counts), tables.damaged)
+
+
+def summary_of(folder: Path, ledger: Ledger) -> pa.Table:
+    """Return what `batch_summary.parquet` would hold now, from verified parts; nothing is written."""
+    return table_of(_tables(folder, ledger).summary, RUN_KINDS)
 
 
 def is_consolidated(folder: Path) -> bool:
@@ -92,16 +92,31 @@ def result_digest(folder: Path) -> str:
     for name in JOB_RESULT_COLUMNS:
         column = results.column(name)
         digest.update(f"{name}:{column.type}:{len(column)}:".encode())
-        digest.update(np.packbits(column.is_valid().to_pylist()).tobytes())
-        known = column.drop_null()
         if column.type == pa.string():
-            lengths = pc.binary_length(known).combine_chunks()
-            digest.update(np.from_dlpack(lengths).astype("<i8").tobytes())
-            digest.update("".join(known.to_pylist()).encode())
-        else:
-            bits = "<f8" if column.type == pa.float64() else "<i8"
-            digest.update(np.from_dlpack(known.combine_chunks()).astype(bits).tobytes())
+            digest.update(json.dumps(column.to_pylist()).encode())
+            continue
+        digest.update(np.array(column.is_valid().to_pylist(), bool).tobytes())
+        for chunk in column.drop_null().chunks:
+            digest.update(np.from_dlpack(chunk).astype("<f8" if column.type == pa.float64() else "<i8").tobytes())
     return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """The rows of jobs and of runs, and the parameters that vary: of each a value per run."""
+
+    jobs: JobTable
+    summary: Mapping[str, list[Any]]
+    parameters: Mapping[str, list[Any]]
+    damaged: tuple[str, ...]
+
+
+def _tables(folder: Path, ledger: Ledger) -> _Tables:
+    planned = ledger.planned()
+    runs, parameters = _planned_runs(ledger)
+    found = verify_parts(folder, kept_jobs(ledger, {job.key for job in planned}))
+    jobs = job_table(runs, planned, found.jobs)
+    return _Tables(jobs, run_table(runs, jobs, found.daily), parameters, found.damaged)
 
 
 def _planned_runs(ledger: Ledger) -> tuple[list[RunRow], dict[str, list[Any]]]:
@@ -130,12 +145,11 @@ def _results(jobs: JobTable, parameters: Mapping[str, Sequence[Any]]) -> pa.Tabl
 
 
 def _write_summary(folder: Path, facts: Mapping[str, Any], summary: Mapping[str, Sequence[Any]]) -> None:
-    ordered = {name: summary[name] for name in RUN_KINDS}
-    cells = [map(csv_cell, ordered[name]) if kind == "text" else ordered[name] for name, kind in RUN_KINDS.items()]
+    cells = [map(csv_cell, summary[name]) if kind == "text" else summary[name] for name, kind in RUN_KINDS.items()]
     lines = chain([RUN_KINDS], zip(*cells, strict=True))
     write_atomically(folder / f"{BATCH_SUMMARY_NAME}.csv", csv_bytes(lines))
-    write_atomically(folder / f"{BATCH_SUMMARY_NAME}.json", json_text(summary_document(facts, ordered)))
-    write_atomically(folder / f"{BATCH_SUMMARY_NAME}.parquet", parquet_bytes(table_of(ordered, RUN_KINDS)))
+    write_atomically(folder / f"{BATCH_SUMMARY_NAME}.json", json_text(summary_document(facts, summary)))
+    write_atomically(folder / f"{BATCH_SUMMARY_NAME}.parquet", parquet_bytes(table_of(summary, RUN_KINDS)))
 
 
 def _read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:

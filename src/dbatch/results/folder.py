@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dbatch.errors import LockedError, OutputError, StorageError
+from dbatch.lifetime import sweep_scratch
 from dbatch.results.ledger import LEDGER_NAME
 
 MANIFEST_NAME = "run_manifest.json"
@@ -78,6 +79,7 @@ def locked(output_dir: Path) -> Iterator[None]:
             f"wait for it, or 'dbatch cancel {output_dir}'"
         ) from error
     try:
+        sweep_scratch()
         sweep_temporaries(output_dir)
         clear_cancel(output_dir)
         me = {"pid": os.getpid(), "host": socket.gethostname(), "started_at": _now()}

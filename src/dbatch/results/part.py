@@ -27,6 +27,14 @@ from dbatch.schema import FILL_COLUMNS
 _FILL_TYPES: Final = (pa.timestamp("ns"), pa.string(), pa.float64(), pa.int64(), pa.float64(), pa.int64(), pa.float64())
 _FILL: Final = pa.struct(list(zip(FILL_COLUMNS, _FILL_TYPES, strict=True)))
 _FILLS: Final = pa.list_(pa.field("fill", _FILL))
+SCHEMA: Final = pa.schema(
+    [
+        *((name, pa.string()) for name in ("key", "security", "status", "receipt")),
+        ("days", pa.list_(pa.int32())),
+        ("daily_pnl", pa.list_(pa.float64())),
+        ("fills", _FILLS),
+    ]
+)
 _PLACE: Final = ("part", "row", "sha256")
 _LEAN: Final = "-lean"
 _FILLS_A_ROW_GROUP: Final = 1 << 20
@@ -60,7 +68,7 @@ def publish(output_dir: str | Path, rows: Sequence[PartRow]) -> list[Receipt]:
             _lists([row.daily_pnl for row in rows], np.dtype(np.float64), pa.float64()),
             _fill_lists([row.fills for row in rows]),
         ],
-        ["key", "security", "status", "receipt", "days", "daily_pnl", "fills"],
+        SCHEMA.names,
     )
     fills = sum(len(row.fills) for row in rows if row.fills is not None)
     row_group = max(1, _FILLS_A_ROW_GROUP * len(rows) // max(fills, 1))

@@ -6,10 +6,11 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from json import JSONEncoder
 from typing import Any, Final
 
 from dbatch.model import Receipt
-from dbatch.results.batch_manifest import json_text
 from dbatch.results.columns import csv_bytes, utf8
 from dbatch.results.export import SUMMARY_COLUMNS, summary_cells
 from dbatch.results.folder import LOG_NAME, MANIFEST_NAME, SUMMARY_NAME, TRADES_ENDING
@@ -22,6 +23,7 @@ _OF_RUN: Final = ("run", "run_id", "strategy", "params_hash")
 _RECORD: Final = (*_FIRST, *(name for name in JOB_KINDS if name not in (*_FIRST, *_OF_RUN)))
 """What the manifest of a run says of each of its jobs."""
 
+_json: Final = JSONEncoder(ensure_ascii=False, separators=(",\n ", ": ")).encode  # by far the fastest way
 _SPEC: Final = ("arguments", "parameters", "tags", "priority", "timeout", "origin")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -56,14 +58,13 @@ def run_folders(
         "batch_name": facts.get("batch", {}).get("batch_name"),
         "git_commit_hash": facts.get("environment", {}).get("git", {}).get("commit"),
     }
-    at = 0
+    rows = zip(*(jobs.columns[name] for name in _RECORD), jobs.words, strict=True)
     for place, (number, run_id, spec) in enumerate(ledger.runs()):
         run = {name: summary[name][place] for name in ("status", "runtime_sec", "error")}
         run |= {**about, "run_id": run_id, "run_index": number}
-        rows = range(at, at + summary["securities"][place])
-        at = rows.stop
-        records = [{name: jobs.columns[name][row] for name in _RECORD} for row in rows]
-        yield _folder(run, spec, records, jobs.words[rows.start : rows.stop], file_names)
+        own = list(islice(rows, summary["securities"][place]))
+        records = [dict(zip(_RECORD, row, strict=False)) for row in own]  # the words, last in a row, are left out
+        yield _folder(run, spec, records, [row[-1] for row in own], file_names)
 
 
 def _folder(
@@ -90,7 +91,7 @@ def _folder(
         "jobs": list(records),
         "artifacts": sorted([MANIFEST_NAME, *texts, *trades]),
     }
-    texts[MANIFEST_NAME] = json_text(manifest)
+    texts[MANIFEST_NAME] = utf8(f"{_json(manifest)}\n")
     return RunFolder(run_folder_name(run["run_index"], run["run_id"]), texts, trades)
 
 

@@ -32,7 +32,7 @@ Columns = dict[str, list[Any]]
 
 
 def run_table(runs: Sequence[RunRow], jobs: JobTable, daily: Mapping[str, Daily]) -> Columns:
-    """Return the columns of `RUN_KINDS`, a value per run in each; `daily` has the P&L of jobs by key.
+    """Return the columns of `RUN_KINDS` in its order, a value per run in each; `daily` has the P&L of jobs by key.
 
     Runs that did not wholly succeed have no numbers but the count of securities and the time that they took.
     """
@@ -47,7 +47,7 @@ def run_table(runs: Sequence[RunRow], jobs: JobTable, daily: Mapping[str, Daily]
     for values in results.values():
         for place in failed:
             values[place] = None
-    return {
+    columns: Columns = {
         "run_id": [run.run_id for run in runs],
         "status": [SEVERITY[one] for one in worst.tolist()],
         "strategy": [run.strategy for run in runs],
@@ -57,6 +57,7 @@ def run_table(runs: Sequence[RunRow], jobs: JobTable, daily: Mapping[str, Daily]
         "runtime_sec": _rounded(np.nan_to_num(numbers(jobs.columns["runtime_sec"])), jobs.run_of, len(runs)),
         "error": _errors(jobs, rank, worst, securities),
     }
+    return {name: columns[name] for name in RUN_KINDS}
 
 
 def _added_up(jobs: JobTable, runs: int) -> Columns:

@@ -22,6 +22,8 @@ class EventStrategy:
     is none). Both are `@njit(inline="always")` and annotated: the engine reads State and the number of fills
     from the annotations. `session` cuts the day into the phases that `Event.phase` counts; `view` says which
     rows the strategy sees: "priced" leaves out rows without time or price and prices of 0 or less, counted.
+    `needs` are types of events ("bid", "ask", "trade") without which there is nothing to run: where the data of a
+    job has none of one, the job is skipped.
     """
 
     parameters: type[tuple[Any, ...]]
@@ -30,3 +32,4 @@ class EventStrategy:
     on_event: Any
     session: SessionWindows = field(default_factory=SessionWindows)
     view: View = "priced"
+    needs: tuple[str, ...] = ()

@@ -88,23 +88,41 @@ def checked(parameters_cls: type, values: Mapping[str, Any]) -> tuple[Any, list[
 
     Types are strict, as `validate` says.
     """
-    from pydantic import ValidationError
-
     adapters = _adapters(parameters_cls)
     accepted: dict[str, Any] = {}
     faults = []
     for name, value in values.items():
-        if name not in adapters:
-            faults.append((str(name), _unknown(str(name), list(adapters))))
-            continue
-        try:
-            accepted[name] = adapters[name].validate_python(value)
-        except ValidationError as error:
-            wanted = type_text(_annotations(parameters_cls)[name])
-            faults.append((name, f"must be {wanted}, is {_shown(value)}{_inside(error.errors()[0]['loc'])}"))
+        accepted[name], problem = _accepted(parameters_cls, adapters, str(name), value)
+        if problem is not None:
+            faults.append((str(name), problem))
     optional = parameters_cls._field_defaults  # type: ignore[attr-defined]
     faults.extend((name, "is required") for name in adapters if name not in values and name not in optional)
     return None if faults else parameters_cls(**accepted), faults
+
+
+def name_fault(parameters_cls: type, name: str) -> str | None:
+    """Return that there is no parameter `name`, and which was meant; None where there is."""
+    known = parameters_cls._fields  # type: ignore[attr-defined]
+    return None if name in known else _unknown(name, known)
+
+
+def value_fault(parameters_cls: type, name: str, value: Any) -> str | None:
+    """Return what is wrong with `value` for the parameter `name`, as `checked` says it; None for nothing."""
+    return _accepted(parameters_cls, _adapters(parameters_cls), name, value)[1]
+
+
+def _accepted(parameters_cls: type, adapters: Mapping[str, Any], name: str, value: Any) -> tuple[Any, str | None]:
+    """Return the value of a parameter as its strategy gets it, and what is wrong with it."""
+    from pydantic import ValidationError
+
+    adapter = adapters.get(name)
+    if adapter is None:
+        return None, _unknown(name, list(adapters))
+    try:
+        return adapter.validate_python(value), None
+    except ValidationError as error:
+        wanted = type_text(_annotations(parameters_cls)[name])
+        return None, f"must be {wanted}, is {_shown(value)}{_inside(error.errors()[0]['loc'])}"
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

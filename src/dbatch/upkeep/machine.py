@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from dbatch.cache import cache_dir
+from dbatch.results.versions import versions
 from dbatch.upkeep.finding import Finding, Level
 
 _PACKAGES: Final = ("dask", "distributed", "numpy", "pandas", "pyarrow", "numba")
@@ -48,11 +49,15 @@ def _versions() -> Iterator[Finding]:
         if needed and _numbers(installed) < _numbers(needed):
             yield Finding("versions", "CRITICAL", f"{name} {installed} is older than {needed}", install)
     python = ".".join(map(str, sys.version_info[:3]))
-    yield Finding("versions", "OK", f"dbatch {version('dbatch')}, python {python}, {', '.join(found)}")
+    yield Finding("versions", "OK", f"dbatch {versions()['dbatch']}, python {python}, {', '.join(found)}")
 
 
 def _least_versions() -> dict[str, str]:
-    asked = (re.match(r"([A-Za-z0-9_-]+)(?:\[[^]]*\])?\s*>=\s*([0-9.]+)", line) for line in requires("dbatch") or ())
+    try:
+        lines = requires("dbatch") or ()
+    except PackageNotFoundError:  # on the path, but not installed
+        lines = ()
+    asked = (re.match(r"([A-Za-z0-9_-]+)(?:\[[^]]*\])?\s*>=\s*([0-9.]+)", line) for line in lines)
     return {match[1]: match[2] for match in asked if match}
 
 

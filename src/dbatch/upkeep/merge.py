@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from dbatch.errors import OutputError
 from dbatch.results.adopt import adopt
@@ -18,8 +18,6 @@ from dbatch.results.ledger import LEDGER_NAME, Ledger, Planned, open_ledger
 from dbatch.upkeep.subject import Subject, reading, require
 from dbatch.upkeep.take import Taken, take
 from dbatch.upkeep.tally import Counts, count_all
-
-_KEPT_FACTS: Final = ("batch", "options", "environment")
 
 
 @dataclass(frozen=True)
@@ -174,9 +172,10 @@ def _contents(inputs: Sequence[Mapping[str, Any]]) -> dict[str, set[str]]:
 def _write_plan(folder: Path, ledger: Ledger, plan: _Plan, subjects: Sequence[Subject]) -> None:
     rows = [(number, run_id, spec) for number, (run_id, spec) in sorted(plan.runs.items())]
     ledger.plan(rows, [plan.jobs[place] for place in sorted(plan.jobs)])
-    facts: dict[str, Any] = {name: subjects[0].facts.get(name) for name in _KEPT_FACTS}
-    facts["batch"] = {**facts["batch"], "output_root": str(folder.absolute().parent)}
-    facts["options"] = {**(facts["options"] or {}), "runs": None}
+    first = subjects[0].facts
+    facts: dict[str, Any] = {name: first[name] for name in ("environment",) if name in first}
+    facts["batch"] = {**first.get("batch", {}), "output_root": str(folder.absolute().parent)}
+    facts["options"] = {**first.get("options", {}), "runs": None}
     for name in ("inputs", "sessions"):
         every = [one for subject in subjects for one in subject.facts.get(name) or ()]
         facts[name] = list({json.dumps(one, sort_keys=True): one for one in every}.values())

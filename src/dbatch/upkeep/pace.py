@@ -12,6 +12,8 @@ import numpy as np
 from dbatch.results.ledger import Commit
 
 _LEAST_COMMITS: Final = 8
+_LEAST_JOBS: Final = 100
+"""What a trend is told from: over fewer, chance would be taken for one."""
 _WARM_UP: Final = 0.25
 """The share of a session's transactions that the slope leaves out: in the beginning memory grows in any case."""
 
@@ -78,7 +80,7 @@ def _slope(commits: Sequence[Commit]) -> float | None:
     jobs = np.cumsum([commit.jobs for commit in commits])
     memory = np.array([commit.rss_mb for commit in commits])
     settled = (memory > 0) & (np.arange(len(commits)) >= _WARM_UP * len(commits))
-    if settled.sum() < _LEAST_COMMITS:
+    if settled.sum() < _LEAST_COMMITS or np.ptp(jobs[settled]) < _LEAST_JOBS:
         return None
     x, y = jobs[settled] - jobs[settled].mean(), memory[settled]
-    return float(100 * (x @ y) / (x @ x)) if x @ x > 0 else None
+    return float(100 * (x @ y) / (x @ x))

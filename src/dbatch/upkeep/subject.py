@@ -35,7 +35,7 @@ def reading(folder: Path, *, by_security: bool = False) -> Iterator[tuple[Subjec
     """
     require(folder)
     with reading_ledger(folder) as ledger:
-        list(ledger.query("begin"))
+        list(ledger.query("begin"))  # whatever is asked of it sees the same moment, though a driver goes on
         yield _describe(folder, ledger, by_security=by_security), ledger
 
 

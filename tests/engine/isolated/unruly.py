@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import mmap
 import os
 import re
 import signal
@@ -39,14 +41,15 @@ def ignore_what_shows_stacks():
     spin()
 
 
-def ignore_termination_with_a_grandchild(seconds="97531"):
+def ignore_termination_with_a_grandchild():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    leave_a_grandchild(seconds)
+    leave_a_grandchild()
     time.sleep(FOR_EVER)
 
 
-def leave_a_grandchild(seconds="97531"):
+def leave_a_grandchild():
     """Start two: one in this process's group, one that has left it and lost its parent."""
+    seconds = os.environ["UNRULY_SECONDS"]
     subprocess.Popen(["sleep", seconds])
     subprocess.run(["sh", "-c", f"setsid sleep {seconds} &"], check=True)
 
@@ -115,10 +118,8 @@ def print_for_ever():
 
 def write_garbage_everywhere():
     for handle in range(3, 64):
-        try:
+        with contextlib.suppress(OSError):
             os.write(handle, b"garbage " * 1000)
-        except OSError:
-            pass
     time.sleep(FOR_EVER)
 
 
@@ -148,7 +149,7 @@ def kill_the_fork_server():
 
 
 DEEDS = {
-    "nothing": lambda *_: None,
+    "nothing": lambda: None,
     "raise": lambda: {}["nowhere"],
     "raise interrupted": raise_interrupted,
     "raise odd": raise_odd,
@@ -163,7 +164,6 @@ DEEDS = {
     "spin": spin,
     "sleep": lambda: time.sleep(FOR_EVER),
     "sleep a little": lambda: time.sleep(0.5),
-    "sleep for some seconds": lambda: time.sleep(3.0),
     "regular expression": hold_the_interpreter_in_a_regular_expression,
     "sleep in C": hold_the_interpreter_asleep,
     "block signals": block_every_signal,
@@ -172,6 +172,7 @@ DEEDS = {
     "leave a grandchild": leave_a_grandchild,
     "grow": grow_slowly,
     "leak": leak,
+    "leak addresses": lambda: LEAKED.append(mmap.mmap(-1, 1_450_000_000)),
     "hold 300 MB": hold_300_mb,
     "grow and be killed": grow_and_be_killed,
     "100 GB array": lambda: np.ones(100_000_000_000, np.int8),
@@ -196,7 +197,8 @@ DEEDS = {
 def create_unruly_handler(config):
     def handler(security, chunk, orderbook, state):
         section = config[security]
-        DEEDS[section.get("does", "nothing")](*([section["seconds"]] if "seconds" in section else []))
+        os.environ["UNRULY_SECONDS"] = section.get("seconds", "90000")
+        DEEDS[section["does"]]()
         return state
 
     return handler

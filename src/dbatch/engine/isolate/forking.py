@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from dbatch.engine.isolate.preload import Needs
+from dbatch.engine.isolate.preload import Needs, server_environment
+from dbatch.errors import UsageError
 
 _CODE: Final = "from dbatch.engine.isolate.warden import main; main({line})"
-_TO_END_SEC: Final = 0.5
+_TO_END_SEC: Final = 5.0
 
 _lock = threading.Lock()
 _running: ForkServer | None = None
@@ -27,6 +28,7 @@ class ForkServer:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._has_forked = False
         self._line, theirs = socket.socketpair()
         # -P: a json.py in the current folder must not run; -u: what is printed lies in no buffer when a child dies
         command = [sys.executable, "-P", "-u", *_flags(), "-c", _CODE.format(line=theirs.fileno())]
@@ -35,6 +37,7 @@ class ForkServer:
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                env=server_environment(),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # whatever signals come to our group, it ends when it has cleaned up
             )
@@ -49,21 +52,27 @@ class ForkServer:
         Raises OSError when it is gone.
         """
         with self._lock:
+            self._has_forked |= bool(handles)
             socket.send_fds(self._line, [bytes([needs])], handles)
 
     def close(self) -> None:
         self._line.close()
         try:
-            self._process.wait(_TO_END_SEC)
-        except subprocess.TimeoutExpired:  # busy with imports, or stuck; its children end with it
+            self._process.wait(_TO_END_SEC if self._has_forked else 0)  # it may be at its imports, with no children
+        except subprocess.TimeoutExpired:
             with suppress(OSError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
 
 def fork_server() -> ForkServer:
-    """Return the server of this process, started where none is running; raises OSError when it cannot be."""
+    """Return the server of this process, started where none is running.
+
+    Raises OSError when it cannot be, UsageError where processes cannot be forked.
+    """
     global _running
+    if not hasattr(os, "fork"):
+        raise UsageError("jobs in processes of their own, and limits of time and memory, need Linux or macOS")
     with _lock:
         if _running is None or not _running.lives:
             if _running is not None:

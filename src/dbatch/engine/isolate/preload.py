@@ -51,9 +51,16 @@ def one_thread_each(environment: MutableMapping[str, str]) -> None:
         environment.setdefault(f"{name}_NUM_THREADS", "1")
 
 
+def server_environment() -> dict[str, str]:
+    """Return the environment for a process that starts no threads, so that forking it is safe."""
+    environment = dict(os.environ)
+    one_thread_each(environment)
+    environment.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")  # pyarrow's jemalloc
+    return environment
+
+
 def preload(needs: Needs) -> None:
     """Import what `needs` says, and leave all that is there now out of garbage collections, whose marks cost copies."""
-    one_thread_each(os.environ)
     names = [*_ALWAYS, *(name for need in _MODULES if need in needs for name in _MODULES[need])]
     for name in names:
         with suppress(Exception):  # the job that needs it will say what is wrong

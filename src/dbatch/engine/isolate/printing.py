@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
 import io
 import os
 import sys
-from contextlib import suppress
-from typing import Final
 
 from dbatch.engine.isolate.scratch import printed_since
 
-_UNBUFFERED: Final = 2
-
 
 class Printing:
-    """Sends this process's standard output and error into the file `handle`, unbuffered: no death takes any along."""
+    """Sends this process's standard output and error into the file `handle`, unbuffered: no death takes any along.
+
+    What C code prints is unbuffered too, for the interpreter was started so (`-u`).
+    """
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
         self._streams = _stream(1), _stream(2)
-        for name in ("stdout", "stderr", "__stdoutp", "__stderrp"):
-            with suppress(ValueError):  # the names of one system are not those of the other
-                stream = ctypes.c_void_p.in_dll(ctypes.CDLL(None), name)
-                ctypes.CDLL(None).setvbuf(stream, None, _UNBUFFERED, 0)
         self.begin()
 
     def begin(self) -> int:

@@ -12,12 +12,12 @@ from dbatch.model import Job, Limits, Receipt, Status
 from dbatch.plugins.modules import is_installed_at
 
 _FRAME: Final = re.compile(r'File "(?P<file>.+)", line (?P<line>\d+) in (?P<function>.+)')
+_OURS: Final = str(Path(__file__).parents[2])
 _NOISE: Final = re.compile(
-    rf'^  File "(?:{re.escape(str(Path(__file__).parent))}.*|<string>)", line .*\n|^Extension modules: .*\n', re.MULTILINE
+    rf'^  File "({re.escape(str(Path(__file__).parent))}.*|<string>)", line .*\n|^Extension modules: .*\n', re.M
 )
 _MEBIBYTE: Final = 1 << 20
 _NEAR: Final = 0.9
-_OURS: Final = str(Path(__file__).parents[2])
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,205 @@
+"""A batch in a folder of its own, drivers of it that come to grief, and what must be true of the folder afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+import pyarrow.parquet as pq
+
+from dbatch.batch.carry_out import BatchOutcome, carry_out
+from dbatch.batch.options import BatchOptions
+from dbatch.batch.plan import plan_batch, with_name
+from dbatch.batch.stored import stored_batch
+from dbatch.config.batch_file import load_batch
+from dbatch.engine.execute import Execution
+from dbatch.results.consolidate import read_results, result_digest
+from dbatch.results.folder import temporaries
+from dbatch.results.ledger import reading_ledger
+from dbatch.results.part import file_hash
+
+MARK = "DBATCH_TEST_MARK"
+NAP = "DBATCH_TEST_NAP"
+IN_PLACE = BatchOptions(execution=Execution(serial=True), isolate="none")
+STRATEGY = '''"""Buys at every n-th print and sells at the next one, after a nap as long as the environment says."""
+
+import os
+import time
+
+
+def create_napping_handler(config):
+    (section,) = config.values()
+
+    def handler(security, chunk, orderbook, state):
+        time.sleep(float(os.environ.get("DBATCH_TEST_NAP", "0")))
+        trades, held, paid, total = [], 0, 0.0, 0.0
+        prints = [row for row in chunk.itertuples(index=False) if row.type == "trade"]
+        for row in prints[section["every"] % 7 :: 1 + section["every"] % 5]:
+            gained = held * (row.price - paid) if held else 0.0
+            total, paid, size = total + gained, row.price, held or section["every"]
+            held = 0 if held else size
+            trades.append(
+                {"timestamp": row.timestamp, "side": "buy" if held else "sell", "fill_price": row.price,
+                 "fill_qty": size, "realized_pnl": gained, "position": held, "pnl": total}
+            )
+        return {**state, "trades": trades}
+
+    return handler
+'''
+
+
+def write_market(folder: Path) -> None:
+    """Write prints of four days of the securities AAA and BBB."""
+    folder.mkdir()
+    start = np.datetime64("2025-04-14T10:00:00", "ns")
+    for seed, name in enumerate(("aaa", "bbb")):
+        at = start + (np.arange(40) * 86_400 // 10).astype("timedelta64[s]")
+        price = np.round(10 + np.random.default_rng(seed).normal(0, 0.05, 40), 2)
+        frame = pd.DataFrame({"timestamp": at, "type": "TRADE", "price": price, "volume": 100})
+        frame.to_parquet(folder / f"{name}.parquet")
+
+
+@dataclass
+class Scene:
+    """A batch of `runs` runs over two securities below `folder`, and the digest that its results must have.
+
+    What is started here is known by a mark in its environment, and has the folder of temporary files to itself.
+    """
+
+    folder: Path
+    runs: int
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        self.file, self.temp, self.out = self.folder / "b.json", self.folder / "tmp", self.folder / "out" / "b"
+        self.temp.mkdir()
+        write_market(self.folder / "ticks")
+        (self.folder / "napping.py").write_text(STRATEGY)
+        base = {"strategy": "napping", "strategy_path": str(self.folder / "napping.py"), "data": "ticks"}
+        document = {"batch_name": "b", "description": "to be disturbed", "output_root": "out", "base_args": base}
+        self.file.write_text(json.dumps({**document, "grid": {"every": list(range(1, self.runs + 1))}}))
+        self.digest = result_digest(self.carried_out("serial").output_dir)
+
+    def carried_out(self, name: str = "b", options: BatchOptions = IN_PLACE) -> BatchOutcome:
+        """Carry the batch out under `name`, in this process unless options say otherwise."""
+        return carry_out(plan_batch(with_name(load_batch(self.file), name, None), options), options)
+
+    def resumed(self, options: BatchOptions = IN_PLACE) -> BatchOutcome:
+        """Do what `dbatch resume` does in this process."""
+        stored = stored_batch(self.out)
+        chosen = stored.with_stored(options)
+        return carry_out(stored.plan(chosen), chosen)
+
+    def start(self, *arguments: str, nap: float = 0.0, **environment: str) -> subprocess.Popen[str]:
+        """Start `dbatch` with these arguments; what it says can be read from its `stderr`."""
+        return self.start_command("-m", "dbatch", *arguments, nap=nap, **environment)
+
+    def start_command(self, *arguments: str, nap: float = 0.0, **environment: str) -> subprocess.Popen[str]:
+        """Start Python with these arguments, in a session of its own."""
+        ours = {MARK: self.mark, NAP: str(nap), "TMPDIR": str(self.temp), **environment}
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env={**os.environ, **ours},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def faults(self) -> list[str]:
+        """Return what is not as it must be once the batch has been resumed to its end; nothing is good."""
+        return [*self.faults_of_results(), *self.faults_of_ledger(), *self.left_behind()]
+
+    def faults_of_results(self) -> Iterator[str]:
+        if result_digest(self.out) != self.digest:
+            yield f"results differ from those of a serial batch: {Counter(column(self.out, 'status'))}"
+        if len(column(self.out, "key")) != 2 * self.runs or len(set(column(self.out, "key"))) != 2 * self.runs:
+            yield "a job is missing from results.parquet, or there twice"
+
+    def faults_of_ledger(self) -> Iterator[str]:
+        with reading_ledger(self.out) as ledger:
+            counts = Counter(key for (key,) in ledger.query("select key from receipts"))
+            planned = {job.key for job in ledger.planned()}
+            parts = ledger.parts()
+        if counts != Counter(planned):
+            yield f"{len(counts)} receipts for {len(planned)} jobs"
+        for part, sha256 in parts.items():
+            if file_hash(self.out / part) != sha256:
+                yield f"{part} is not what was published"
+
+    def left_behind(self) -> Iterator[str]:
+        for path in (*temporaries(self.out), *self.temp.iterdir()):
+            yield f"{path} was left behind"
+        for process in self.alive():
+            yield f"process {process.pid} was left behind: {' '.join(process.info['cmdline'] or ())}"
+
+    def alive(self) -> list[psutil.Process]:
+        """Return the processes with our mark, those of ended parents and other sessions too."""
+        return [process for process in psutil.process_iter(["cmdline"]) if self._is_ours(process)]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+            return f"{MARK}={self.mark}".encode() in environment and process.status() != psutil.STATUS_ZOMBIE
+        except (OSError, psutil.Error):
+            return False
+
+    def wait_until_gone(self, seconds: float = 15.0) -> None:
+        """Wait until no process of ours is left; what still is then, is a fault."""
+        wait_until(lambda: not self.alive(), seconds, "processes have ended")
+
+    def receipts(self) -> int:
+        """Return how many jobs have a receipt, 0 where there is no ledger yet."""
+        try:
+            with reading_ledger(self.out) as ledger:
+                return len(ledger.statuses())
+        except Exception:  # noqa: BLE001 - it is being made
+            return 0
+
+
+def column(folder: Path, name: str) -> list[Any]:
+    return read_results(folder).column(name).to_pylist()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0, what: str = "it came about") -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        time.sleep(0.02)
+
+
+def whole_parquet_files(folder: Path) -> Iterator[Path]:
+    """Yield the Parquet files below `folder`, each read to its last page."""
+    for path in folder.rglob("*.parquet"):
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            file.read()
+        yield path
+
+
+@contextmanager
+def temporary_files_in(folder: Path) -> Iterator[None]:
+    """Have this process make its temporary files in `folder`."""
+    import tempfile
+
+    before = tempfile.tempdir
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
