@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from dbatch.results.consolidate import read_summary
+from typing import Any
 
 
-def best_runs(folder: Path, most: int) -> set[str]:
-    """Return the ids of the `most` runs of a batch with the highest Sharpe ratio, of equals the first ones."""
-    summary = read_summary(folder)
+def best_runs(summary: Any, most: int) -> set[str]:
+    """Return the ids of the `most` runs of a summary with the highest Sharpe ratio, of equals the first ones.
+
+    `summary` is an Arrow table with the columns `run_id` and `sharpe`, a row per run; runs without a ratio are none.
+    """
     ratios = summary.column("sharpe").to_pylist()
     ids = summary.column("run_id").to_pylist()
     ranked = sorted((-ratio, place) for place, ratio in enumerate(ratios) if ratio is not None)

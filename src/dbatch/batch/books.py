@@ -17,6 +17,7 @@ from dbatch.batch.stale import StaleJobs, find_stale
 from dbatch.errors import OutputError
 from dbatch.results.ledger import Ledger, Planned
 from dbatch.results.part import file_hash
+from dbatch.results.run_table import SEVERITY
 
 
 @dataclass
@@ -108,8 +109,7 @@ class Books:
         for job in self.ledger.planned():
             status = statuses.get(job.key, "cancelled")
             jobs[status] += 1
-            if worst.get(job.run, "success") == "success":
-                worst[job.run] = status
+            worst[job.run] = max(worst.get(job.run, status), status, key=SEVERITY.index)
         return dict(Counter(worst.values())), dict(jobs)
 
     def _refuse_other(self, held: Mapping[str, Any] | None) -> None:

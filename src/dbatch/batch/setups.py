@@ -13,6 +13,7 @@ from dbatch.config.files import load_mapping
 from dbatch.config.runs import RunSpec
 from dbatch.config.sections import expand
 from dbatch.data.market import Market, open_market
+from dbatch.data.names import file_slug
 from dbatch.data.read import DEFAULT_CHUNK_ROWS
 from dbatch.engine.plan import code_hash, common_identity, fingerprints
 from dbatch.errors import StrategyError
@@ -68,6 +69,7 @@ class Setup:
             "securities": {
                 security.name: {
                     "label": security.label,
+                    "file_name": file_slug(security.name),
                     "source": str(security.source),
                     "read_as": dataclasses.asdict(security.source),
                     "fingerprint": self.content[security.name],

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from dbatch.errors import LockedError, OutputError, StorageError
 from dbatch.lifetime import sweep_scratch
+from dbatch.results.batch_names import BATCH_FILE_NAMES
 from dbatch.results.ledger import LEDGER_NAME
 
 MANIFEST_NAME = "run_manifest.json"
@@ -169,11 +170,14 @@ def _own_files(output_dir: Path) -> Iterator[Path]:
         f"{LEDGER_NAME}-wal",
         f"{LEDGER_NAME}-shm",
         PARTS_NAME,
+        *BATCH_FILE_NAMES,
     )
     for name in names:
         if (output_dir / name).exists():
             yield output_dir / name
     yield from output_dir.glob(f"*{TRADES_ENDING}")
+    for place in (RUNS_NAME, f".{RUNS_NAME}.new"):
+        yield from (path for path in (output_dir / place).glob("[0-9][0-9][0-9][0-9]*_*") if path.is_dir())
 
 
 def _temporaries_in(folder: Path) -> Iterator[Path]:
