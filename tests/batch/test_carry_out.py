@@ -177,6 +177,17 @@ def test_runs_with_equal_parameters_share_their_jobs(carried: Carried) -> None:
     assert (outcome.computed, outcome.jobs, outcome.runs) == (1, {"success": 2}, {"success": 2})
 
 
+def test_two_strategies_in_one_file_share_no_jobs(carried: Carried, strategy: Path) -> None:
+    text = strategy.read_text()
+    twin = text[text.index("def create_turning") :].replace("turning", "twin").replace('"every", 2', '"every", 3')
+    strategy.write_text(f"{text}\n\n{twin}")
+    outcome = carried(base_args={"strategy": None}, strategies=["turning", "twin"])
+
+    assert (outcome.computed, outcome.runs) == (4, {"success": 2})
+    results = pd.read_parquet(outcome.output_dir / "results.parquet")
+    assert results["digest"].nunique() == 4
+
+
 def test_a_damaged_part_is_computed_again(carried: Carried) -> None:
     first = carried(grid=GRID)
     digest = result_digest(first.output_dir)

@@ -257,6 +257,12 @@ def test_a_section_of_the_configuration_is_a_security_too(load: Callable[..., Ba
     assert load("grid: {CCC.size: [1]}\n", BASE.replace("}", ", config: c.json}")).runs
 
 
+@pytest.mark.parametrize("unread", ["config: nowhere.json", "data: nowhere", "strategy: 5"])
+def test_where_securities_cannot_be_known_none_is_missed(faults: Callable[..., list[str]], unread: str) -> None:
+    (said,) = faults(f"runs: [{{id: a, {unread}, overrides: {{CCC.size: 1}}}}]\n")
+    assert "CCC" not in said
+
+
 def test_securities_that_the_data_does_not_hold_are_said_where_they_are_named(faults: Callable[..., list[str]]) -> None:
     text = "securities: [AAA, CCC]\nruns: [{id: a, overrides: {CCC.size: 1}}]\n"
     assert faults(text) == ["securities (line 4): FOLDER/ticks: no security 'CCC'; there are AAA, BBB"]

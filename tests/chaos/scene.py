@@ -38,13 +38,17 @@ STRATEGY = '''"""Buys at every n-th print and sells at the next one, after a nap
 
 import os
 import time
+from pathlib import Path
 
 
 def create_napping_handler(config):
     (section,) = config.values()
 
     def handler(security, chunk, orderbook, state):
-        time.sleep(float(os.environ.get("DBATCH_TEST_NAP", "0")))
+        nap = float(os.environ.get("DBATCH_TEST_NAP", "0"))
+        if nap:
+            Path(__file__).with_name("began").touch()
+            time.sleep(nap)
         trades, held, paid, total = [], 0, 0.0, 0.0
         prints = [row for row in chunk.itertuples(index=False) if row.type == "trade"]
         for row in prints[section["every"] % 7 :: 1 + section["every"] % 5]:

@@ -50,26 +50,30 @@ def wait_until(condition: Callable[[], object], patience: float = 60.0) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("how", ["serial", "dask"])
+@pytest.mark.parametrize(
+    ("how", "deed", "others"),
+    [("serial", "ignore SIGTERM", 0), ("dask", "ignore SIGTERM", 0), ("serial", "sleep", 2)],
+    ids=["serial", "dask", "with warden and server"],
+)
 def test_of_a_driver_that_is_killed_no_process_and_no_file_stays(
-    unruly: Any, sleepers: Any, tmp_path: Path, how: str
+    unruly: Any, sleepers: Any, tmp_path: Path, how: str, deed: str, others: int
 ) -> None:
     driver = subprocess.Popen(
         [sys.executable, "-c", DRIVER, how], stdin=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)}
     )
     assert driver.stdin is not None
+    jobs = unruly.jobs([deed], seconds=sleepers.seconds)
     with driver.stdin:
-        pickle.dump(
-            (unruly.context(Limits(60.0)), unruly.jobs(["ignore SIGTERM"], seconds=sleepers.seconds)), driver.stdin
-        )
-    wait_until(lambda: len(sleepers()) == 2)
-    family = psutil.Process(driver.pid).children(recursive=True)
-    assert set(sleepers()) <= set(family)
+        pickle.dump((unruly.context(Limits(60.0)), jobs), driver.stdin)
+    below = psutil.Process(driver.pid)
+    wait_until(lambda: len(sleepers()) == 2 if others == 0 else len(below.children(recursive=True)) == 3)
+    family = below.children(recursive=True)
 
-    driver.kill()
+    for process in [below, *family[:others]]:
+        process.kill()
     driver.wait()
 
-    assert not psutil.wait_procs(family, timeout=20)[1]
+    assert not psutil.wait_procs([*family, *sleepers()], timeout=20)[1]
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in files if path.parent.name != "dask-scratch-space"]  # Dask's next start purges its own
 
@@ -100,24 +104,6 @@ def test_a_killed_job_is_named_and_nothing_of_it_stays(
     assert "killed" in killed.error
     assert after.status == "success"
     assert not sleepers()
-
-
-def test_a_child_does_not_outlive_both_that_look_after_it(unruly: Any, fork_servers: Processes) -> None:
-    found: list[psutil.Process] = []
-
-    def kill() -> None:
-        wait_until(lambda: len(fork_servers()) == 3)
-        found.extend(fork_servers())
-        for process in found[:2]:
-            process.kill()
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    (receipt,) = unruly.does("sleep", limit=1.0)
-    killer.join()
-
-    assert receipt.status == "timeout"  # at its second try
-    assert not psutil.wait_procs(found, timeout=10)[1]
 
 
 def test_a_job_goes_on_while_the_warden_is_killed_and_the_next_one_has_another(

@@ -21,7 +21,7 @@ from dbatch.model import Receipt
 from dbatch.results import verified
 from dbatch.results.consolidate import is_consolidated, read_results, read_summary, result_digest, summary_of
 from dbatch.results.job_table import JOB_KINDS
-from dbatch.results.ledger import open_ledger
+from dbatch.results.ledger import DERIVED, open_ledger
 from dbatch.schema import JOB_METRIC_COLUMNS, JOB_RESULT_COLUMNS, RUN_SUMMARY_COLUMNS
 
 Make = Callable[..., Any]
@@ -238,12 +238,29 @@ def test_the_summary_that_is_only_asked_for_is_the_one_that_is_written(
     make_batch(tmp_path, [run(), run({"AAA": "failed"})])
     with open_ledger(tmp_path) as ledger:
         asked = summary_of(tmp_path, ledger)
-    assert not is_consolidated(tmp_path)
+    assert not list(tmp_path.glob("batch_summary*"))
 
     consolidated(tmp_path, run_folders=False)
 
-    assert is_consolidated(tmp_path)
     assert asked.equals(read_summary(tmp_path))
+
+
+@pytest.mark.parametrize("change", ["none", "another ledger", "a file cut", "a file gone"])
+def test_files_are_known_to_hold_what_the_ledger_says_until_either_changes(
+    tmp_path: Path, run: Make, make_batch: Make, consolidated: Make, change: str
+) -> None:
+    make_batch(tmp_path, [run()])
+    consolidated(tmp_path)
+    path = tmp_path / "results.parquet"
+    if change == "a file gone":
+        path.unlink()
+    if change == "a file cut":
+        path.write_bytes(path.read_bytes()[:-1])
+
+    with open_ledger(tmp_path) as ledger:
+        if change == "another ledger":
+            ledger.remember(state="running")
+        assert is_consolidated(tmp_path, ledger.facts().get(DERIVED)) == (change == "none")
 
 
 def test_what_is_missing_is_empty_in_csv_and_null_in_json(

@@ -39,10 +39,10 @@ def row_of(key: str, count: int | None, days: int | None = 2) -> PartRow:
     return PartRow(receipt, dates, daily, None if count is None else fill_table(fills_of(count)))
 
 
-def test_the_part_of_one_job_is_named_after_it_and_has_the_hash_that_is_told(tmp_path: Path) -> None:
+def test_the_part_of_one_job_is_named_after_it_and_its_contents_and_has_the_hash_that_is_told(tmp_path: Path) -> None:
     (receipt,) = publish(tmp_path, [row_of(KEYS[0], 3)])
 
-    assert receipt.part == f"parts/ab/{KEYS[0]}.parquet"
+    assert receipt.part == f"parts/ab/{KEYS[0]}-{receipt.sha256[:8]}.parquet"
     assert hashlib.sha256((tmp_path / receipt.part).read_bytes()).hexdigest() == receipt.sha256
 
 
@@ -53,6 +53,16 @@ def test_publishing_twice_leaves_one_part_with_the_same_bytes(tmp_path: Path) ->
 
     assert publish(tmp_path, rows) == first
     assert [path.read_bytes() for path in tmp_path.rglob("*.parquet")] == [content]
+
+
+def test_a_late_publication_of_the_same_jobs_leaves_the_first_one_as_it_is(tmp_path: Path) -> None:
+    rows = [row_of(key, 3) for key in KEYS]
+    late = [dataclasses.replace(row, receipt=dataclasses.replace(row.receipt, runtime_sec=9.0)) for row in rows]
+    first = publish(tmp_path, rows)
+
+    second = publish(tmp_path, late)
+
+    assert all(is_intact(tmp_path, receipt) for receipt in (*first, *second))
 
 
 def test_fills_come_back_bit_for_bit_from_the_row_that_the_receipt_names(tmp_path: Path) -> None:

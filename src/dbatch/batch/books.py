@@ -15,7 +15,7 @@ from dbatch.batch.options import BatchOptions
 from dbatch.batch.plan import BatchPlan
 from dbatch.batch.stale import StaleJobs, find_stale
 from dbatch.errors import OutputError
-from dbatch.results.ledger import Ledger, Planned
+from dbatch.results.ledger import DERIVED, Ledger, Planned
 from dbatch.results.part import file_hash
 from dbatch.results.run_table import SEVERITY
 
@@ -37,6 +37,11 @@ class Books:
         """Return whether the call before this one came to the end of the batch."""
         return self._before.get("state") in ("finished", "failed")
 
+    @property
+    def derived(self) -> Any:
+        """Return what files of the batch held before this call, as the ledger knew it."""
+        return self._before.get(DERIVED)
+
     def open(self) -> list[Planned]:
         """Write the plan down and return its jobs, those with accepted stale results as they were.
 
@@ -51,8 +56,9 @@ class Books:
         self.is_new = sorted(kept, key=_place) != sorted([*others, *planned], key=_place)
         rows: list[tuple[int, str, Mapping[str, Any]]] = [row for row in self.ledger.runs() if row[0] not in numbers]
         rows += [(run.number, run.run_id, run.spec) for run in self.plan.runs]
-        self.ledger.plan(rows, [*others, *planned])
-        self.ledger.remember(
+        self.ledger.plan(
+            rows,
+            [*others, *planned],
             batch=self._batch_facts(),
             options=self.options.stored(),
             inputs=[setup.facts() for setup in self.plan.setups],
@@ -67,12 +73,19 @@ class Books:
         self.ledger.remember(environment=environment())
 
     def forget_damaged(self) -> int:
-        """Take back the receipts whose part is not there as it was published, and return how many there were."""
-        parts = self.ledger.parts()
-        bad = {part for part, sha256 in parts.items() if file_hash(self.plan.output_dir / part) != sha256}
+        """Take back the receipts whose part is not there as it was published, and return how many there were.
+
+        Parts that hold something else go too, lest they are taken for unfinished business.
+        """
+        folder, published = self.plan.output_dir, self.ledger.parts()
+        found = {part: file_hash(folder / part) for part in published}
+        bad = {part for part, sha256 in published.items() if found[part] != sha256}
         keys = [receipt.key for receipt in self.ledger.each_receipt() if receipt.part in bad] if bad else []
         if keys:
             self.ledger.forget(keys)
+        for part in bad:
+            if found[part] is not None:
+                (folder / part).unlink(missing_ok=True)
         return len(keys)
 
     def close(self, *, computed: int, reason: str | None, state: str | None) -> None:

@@ -24,7 +24,7 @@ from dbatch.model import Receipt, RunContext
 from dbatch.results.adopt import adopt
 from dbatch.results.consolidate import consolidate, is_consolidated, summary_of
 from dbatch.results.folder import cancel_requested, clear, locked
-from dbatch.results.ledger import Ledger, Planned, open_ledger
+from dbatch.results.ledger import DERIVED, Ledger, Planned, open_ledger
 from dbatch.results.part import is_lean
 
 _RETRIED: Final = frozenset({"failed", "timeout", "crashed", "oom"})
@@ -235,7 +235,9 @@ class _Driver:
         runs, jobs = self._books.counts()
         try:
             self._books.close(computed=self._computed, reason=reason, state=state)
-            if self._options.merge and not (self._was_complete() and is_consolidated(folder)):
+            if self._was_complete() and is_consolidated(folder, self._books.derived):
+                self._ledger.remember(**{DERIVED: self._books.derived})
+            elif self._options.merge:
                 found = consolidate(folder, self._ledger)
                 runs, jobs = dict(found.runs), dict(found.jobs)
         except StorageError as error:

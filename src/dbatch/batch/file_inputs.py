@@ -100,15 +100,14 @@ class FileInputs:
             if found is None:
                 return {}
             names |= dict.fromkeys(found)
-        if not _values(part, "config"):
-            return {}
-        for strategy in _values(part, "strategy"):
+        strategies = _values(part, "strategy") if _values(part, "config") else ()
+        for strategy in strategies:
             for path, place in self._configurations(part, strategy.value):
                 written = self._sections(path, place)
                 if written is None:
                     return {}
                 names |= dict.fromkeys(expand(written, {}, ()).mapping)
-        return names
+        return names if strategies else {}
 
     def _market(
         self, data: Placed, header_row: int | None, securities: Placed, most: int | None

@@ -68,20 +68,14 @@ def asked(mapping: Mapping[str, Any], folder: Path) -> Iterator[Part]:
         yield _part(_drawn(random, top.child("seed"), folder)).over(strategies)
     for run in runs.items("runs") if runs.given else ():
         count += 1
-        yield _setting(run.child("overrides"), folder).over(_arguments(run, folder)).over(base)
+        own = Part(_setting(run, folder).arguments)
+        yield _setting(run.child("overrides"), folder).over(own).over(base)
     if not count:
         yield base
 
 
 def _setting(node: Node, folder: Path) -> Part:
     return _part((key, Entry(child.place, _placed(key, child, folder))) for key, child in _entries(node))
-
-
-def _arguments(run: Node, folder: Path) -> Part:
-    """Return what a written run sets beside its overrides."""
-    return _part(
-        (key, Entry(child.place, _placed(key, child, folder))) for key, child in _entries(run) if key in ARGUMENTS
-    )
 
 
 def _named(node: Node, key: str, columns: tuple[str, ...], folder: Path) -> Part:

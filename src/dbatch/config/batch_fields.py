@@ -12,6 +12,7 @@ from typing import Any, Final
 from dbatch.config.common import Common, checked_name, duration
 from dbatch.config.faults import Faults, shown
 from dbatch.config.grid import Axis
+from dbatch.config.identity import identity
 from dbatch.config.name_lists import SECURITY_COLUMNS, names
 from dbatch.config.nodes import Node
 from dbatch.config.quantities import parse_size
@@ -81,8 +82,8 @@ class BatchFile:
 
     @property
     def config_hash(self) -> str:
-        """Return 16 hex digits of a hash of all that was written, changes included."""
-        return hash16(self.document)
+        """Return 16 hex digits of a hash of all that decides which runs there are: see `dbatch.config.identity`."""
+        return hash16(identity(self.document))
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class RunOnWorker(WorkerPlugin):  # type: ignore[misc]
         if any(context.isolated for context in self.contexts.values()):
             from dbatch.engine.isolate.parent import prepare
 
-            prepare()
+            prepare(self.contexts.values())
         for context in self.contexts.values():
             if not context.isolated:
                 load(context)

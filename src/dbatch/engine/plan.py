@@ -35,16 +35,17 @@ class Request:
 def code_hash(ref: StrategyRef, handler: object) -> str:
     """Return a hash of the code that decides a result.
 
-    That is the plugin's files, those it imports from outside them, and all that a compiled loop reaches.
+    That is the plugin's files and which of their factories it is, those it imports from outside them, and all that a
+    compiled loop reaches.
     """
-    parts = [ref.source_hash]
+    parts = [ref.source_hash, f"{ref.module.rpartition('.')[2]}.{ref.factory}"]
     if outside := outside_files(ref):
         parts.append(source_hash(outside))
     if isinstance(handler, EventStrategy):
         from dbatch.engine.kernel import compile_kernel
 
         parts.append(compile_kernel(handler).sources_hash)
-    return parts[0] if len(parts) == 1 else hashlib.sha256(" ".join(parts).encode()).hexdigest()
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def make_jobs(

@@ -16,7 +16,7 @@ def run_sequential(contexts: Mapping[str, RunContext], units: Units, control: Co
     if any(context.isolated for context in contexts.values()):
         from dbatch.engine.isolate.parent import prepare
 
-        prepare()
+        prepare(contexts.values())
     with modules_left_alone(contexts.values()):
         while not control.draining and (unit := units.take(1)) is not None:
             receipts = run_unit(contexts[unit.run_id], unit, drain=lambda: control.draining, hears_signals=True)

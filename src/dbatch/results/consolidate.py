@@ -21,7 +21,8 @@ from dbatch.results.batch_names import BATCH_FILE_NAMES, BATCH_MANIFEST_NAME, BA
 from dbatch.results.columns import csv_bytes, kind_of, table_of, texts
 from dbatch.results.export import csv_cell
 from dbatch.results.job_table import JOB_KINDS, JobTable, RunRow, job_table, kept_jobs
-from dbatch.results.ledger import Ledger
+from dbatch.results.ledger import DERIVED, Ledger
+from dbatch.results.part import file_hash
 from dbatch.results.publish import parquet_bytes, write_atomically
 from dbatch.results.run_files import run_folders as folders_of_runs
 from dbatch.results.run_folders import write_run_folders
@@ -47,7 +48,8 @@ def consolidate(folder: Path, ledger: Ledger, *, run_folders: bool = True) -> Co
     """Write the files of the batch in `folder` from its ledger and parts, and return what they say.
 
     Every part is hashed before anything of it is shown. The same ledger and parts give the same bytes. With
-    `run_folders` the folders of the runs are written too. Raises StorageError.
+    `run_folders` the folders of the runs are written too, and the ledger is told what the files hold. Raises
+    StorageError.
     """
     facts = ledger.facts()
     tables = _tables(folder, ledger)
@@ -58,6 +60,8 @@ def consolidate(folder: Path, ledger: Ledger, *, run_folders: bool = True) -> Co
     if run_folders:
         write_run_folders(folder, folders_of_runs(facts, ledger, summary, jobs))
     write_atomically(folder / BATCH_MANIFEST_NAME, json_text(manifest_document(facts, ledger, summary, counts)))
+    if run_folders:
+        ledger.remember(**{DERIVED: _hashes(folder)})
     return Consolidation(dict(Counter(summary["status"])), dict(counts), tables.damaged)
 
 
@@ -66,9 +70,9 @@ def summary_of(folder: Path, ledger: Ledger) -> pa.Table:
     return table_of(_tables(folder, ledger).summary, RUN_KINDS)
 
 
-def is_consolidated(folder: Path) -> bool:
-    """Return whether the files of a batch that `consolidate` writes last are there."""
-    return all((folder / name).is_file() for name in BATCH_FILE_NAMES)
+def is_consolidated(folder: Path, derived: Mapping[str, str] | None) -> bool:
+    """Return whether the files of the batch hold what `consolidate` told the ledger, as its fact `DERIVED`."""
+    return derived is not None and derived == _hashes(folder)
 
 
 def read_results(folder: Path) -> pa.Table:
@@ -117,6 +121,10 @@ def _tables(folder: Path, ledger: Ledger) -> _Tables:
     found = verify_parts(folder, kept_jobs(ledger, {job.key for job in planned}))
     jobs = job_table(runs, planned, found.jobs)
     return _Tables(jobs, run_table(runs, jobs, found.daily), parameters, found.damaged)
+
+
+def _hashes(folder: Path) -> dict[str, str | None]:
+    return {name: file_hash(folder / name) for name in BATCH_FILE_NAMES}
 
 
 def _planned_runs(ledger: Ledger) -> tuple[list[RunRow], dict[str, list[Any]]]:

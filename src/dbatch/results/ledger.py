@@ -17,6 +17,9 @@ from dbatch.model import Receipt
 from dbatch.results.part import receipt_of, receipt_text
 
 LEDGER_NAME: Final = "ledger.sqlite"
+DERIVED: Final = "derived"
+"""The fact that says what files made from the ledger hold: any later transaction takes it back."""
+
 _VERSION: Final = 2
 
 _TABLES: Final = """
@@ -163,8 +166,13 @@ class Ledger:
         rows = self._connection.execute("select at, jobs, failed, rss_mb from commits order by sequence")
         return [Commit(*row) for row in rows]
 
-    def plan(self, runs: Iterable[tuple[int, str, Mapping[str, Any]]], planned: Iterable[Planned]) -> None:
-        """Replace the plan: runs as (number, id, what was asked), and their jobs. Raises StorageError."""
+    def plan(
+        self, runs: Iterable[tuple[int, str, Mapping[str, Any]]], planned: Iterable[Planned], **facts: Any
+    ) -> None:
+        """Replace the plan: runs as (number, id, what was asked), and their jobs; keep `facts` in the same transaction.
+
+        Raises StorageError.
+        """
         rows = ((number, run_id, json.dumps(spec)) for number, run_id, spec in runs)
         jobs = ((job.run, job.security, job.key, job.stale) for job in planned)
         with self._transaction():
@@ -172,6 +180,7 @@ class Ledger:
             self._connection.execute("delete from planned")
             self._connection.executemany("insert into runs values (?, ?, ?)", rows)
             self._connection.executemany("insert into planned values (?, ?, ?, ?)", jobs)
+            self._keep(facts)
 
     def runs(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
         """Yield (number, id, what was asked) of every planned run, by number."""
@@ -185,9 +194,8 @@ class Ledger:
 
     def remember(self, **facts: Any) -> None:
         """Keep `facts`, values JSON can hold, under their names. Raises StorageError."""
-        rows = [(name, json.dumps(value)) for name, value in facts.items()]
         with self._transaction():
-            self._connection.executemany("insert or replace into facts values (?, ?)", rows)
+            self._keep(facts)
 
     def facts(self) -> dict[str, Any]:
         """Return all facts that were kept, by name."""
@@ -209,6 +217,10 @@ class Ledger:
         self._connection.executemany("insert into runs values (?, ?, ?)", rows)
         self._connection.executemany("insert into planned values (?, ?, ?, 0)", jobs)
 
+    def _keep(self, facts: Mapping[str, Any]) -> None:
+        rows = [(name, json.dumps(value)) for name, value in facts.items()]
+        self._connection.executemany("insert or replace into facts values (?, ?)", rows)
+
     def _contradicts(self, receipt: Receipt) -> bool:
         if receipt.status != "success":
             return False
@@ -219,6 +231,7 @@ class Ledger:
     def _transaction(self) -> Iterator[None]:
         try:
             with self._connection:
+                self._connection.execute("delete from facts where name = ?", (DERIVED,))
                 yield
         except sqlite3.OperationalError as error:
             raise StorageError(f"results could not be kept: {self._path}: {error}") from error

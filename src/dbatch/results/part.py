@@ -56,7 +56,8 @@ class PartRow:
 def publish(output_dir: str | Path, rows: Sequence[PartRow]) -> list[Receipt]:
     """Write `rows` as one part below `output_dir`, and return their receipts, which say where they lie.
 
-    The name follows from the jobs' keys, so that publishing twice is harmless. Raises StorageError.
+    The name follows from the jobs' keys and the contents, so that whoever does the same jobs again, and is late, takes
+    nothing away. Raises StorageError.
     """
     table = pa.Table.from_arrays(
         [
@@ -74,16 +75,16 @@ def publish(output_dir: str | Path, rows: Sequence[PartRow]) -> list[Receipt]:
     row_group = max(1, _FILLS_A_ROW_GROUP * len(rows) // max(fills, 1))
     content = parquet_bytes(table, rows=row_group)
     lean = all(row.fills is None for row in rows)
-    name = part_name([row.receipt.key for row in rows], lean=lean)
-    write_atomically(Path(output_dir, name), content)
     sha256 = hashlib.sha256(content).hexdigest()
+    name = part_name([row.receipt.key for row in rows], sha256, lean=lean)
+    write_atomically(Path(output_dir, name), content)
     return [dataclasses.replace(row.receipt, part=name, row=number, sha256=sha256) for number, row in enumerate(rows)]
 
 
-def part_name(keys: Sequence[str], *, lean: bool = False) -> str:
-    """Return where the part of the jobs called `keys` lies in its output folder; one without fills is `lean`."""
+def part_name(keys: Sequence[str], sha256: str, *, lean: bool = False) -> str:
+    """Return where the part of the jobs called `keys` with that hash lies in its output folder; `lean` has no fills."""
     name = keys[0] if len(keys) == 1 else hashlib.sha256(" ".join(keys).encode()).hexdigest()[:32]
-    return f"parts/{name[:2]}/{name}{_LEAN if lean else ''}.parquet"
+    return f"parts/{name[:2]}/{name}-{sha256[:8]}{_LEAN if lean else ''}.parquet"
 
 
 def is_lean(part: str) -> bool:

@@ -74,8 +74,25 @@ def grow_and_be_killed():
     return held
 
 
+def abort_as_cpp_does():
+    os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n")
+    os.abort()
+
+
+def leave_dbatch_no_memory():
+    def packed(said):
+        raise MemoryError
+
+    sys.modules["dbatch.engine.isolate.child"].packed = packed
+
+
 def hold_300_mb():
     return len(b"x" * 300_000_000)
+
+
+def trade_much():
+    trade = {"timestamp": np.datetime64("2025-04-14T10:00", "ns"), "side": "buy", "fill_price": 10.0, "fill_qty": 1}
+    return [{**trade, "realized_pnl": 0.0, "position": 1, "pnl": 0.0}] * 20_000
 
 
 def raise_interrupted():
@@ -171,9 +188,12 @@ DEEDS = {
     "ignore SIGTERM": ignore_termination_with_a_grandchild,
     "leave a grandchild": leave_a_grandchild,
     "grow": grow_slowly,
+    "trade much": trade_much,
     "leak": leak,
     "leak addresses": lambda: LEAKED.append(mmap.mmap(-1, 1_450_000_000)),
     "hold 300 MB": hold_300_mb,
+    "abort for want of memory": abort_as_cpp_does,
+    "leave dbatch no memory": leave_dbatch_no_memory,
     "grow and be killed": grow_and_be_killed,
     "100 GB array": lambda: np.ones(100_000_000_000, np.int8),
     "100 GB bytes": lambda: bytearray(100_000_000_000),
@@ -198,7 +218,7 @@ def create_unruly_handler(config):
     def handler(security, chunk, orderbook, state):
         section = config[security]
         os.environ["UNRULY_SECONDS"] = section.get("seconds", "90000")
-        DEEDS[section["does"]]()
-        return state
+        made = DEEDS[section["does"]]()
+        return {"trades": made} if isinstance(made, list) else state
 
     return handler

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, NoReturn
 import numpy as np
 import psutil
 
-from dbatch.engine.isolate.messages import Begun, Said, packed
+from dbatch.engine.isolate.messages import UNHEARD, Begun, Said, packed
 from dbatch.engine.isolate.preload import one_thread_each
 from dbatch.engine.isolate.printing import Printing
 from dbatch.engine.isolate.verdict import with_peak
@@ -27,12 +27,6 @@ from dbatch.engine.unit import Outcome, failure, run_one
 from dbatch.lifetime import die_with_parent
 from dbatch.model import Job, Limits, RunContext, Unit
 from dbatch.plugins.loading import Load, load_factory
-
-UNHEARD: Final = 69
-"""The exit code of a child whose messages find no way any more."""
-
-BROKEN: Final = 70
-"""The exit code of a child in which something else failed than a handler; it printed what."""
 
 _ROOM: Final = 1 << 30
 _ARMED_EVERY_SEC: Final = 0.3
@@ -89,13 +83,14 @@ def run_jobs(context: RunContext, jobs: Sequence[Job], handles: Handles, printin
 
     Raises OSError when there is nobody, or no way, to say it to.
     """
-    load = functools.cache(load_factory)  # our own files were looked at when this process began
+    load = functools.cache(load_factory)  # the first job looks at the strategy's files, for all of them
     watchdog = _Watchdog(context.limits, handles.stacks)
     peak = _Peak()
     outcome: Outcome | None = None
     for index, job in enumerate(jobs):
         start = printing.begin()
         _say(handles.messages, Said(outcome, Begun(index, start)))
+        outcome = None  # its fills need not stay while the next job runs
         watchdog.begin()
         peak.begin()
         outcome = _outcome(context, job, load)

@@ -10,6 +10,12 @@ from typing import Final, NamedTuple
 
 from dbatch.engine.unit import Outcome
 
+UNHEARD: Final = 219
+"""The exit code of a child whose messages find no way any more."""
+
+BROKEN: Final = 220
+"""The exit code of a child in which something else failed than a handler; it printed what."""
+
 _HEAD: Final = struct.Struct("<4sIQ")
 _MARK: Final = b"dbj\x1f"
 

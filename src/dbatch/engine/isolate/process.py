@@ -130,9 +130,11 @@ class Child:
 
         Soon, by a signal; where the handler lets none through, its watchdog does it some time after the time limit.
         """
+        if self.pid is None:
+            return ""
         start = size = os.fstat(self._stacks).st_size
         with suppress(OSError):
-            os.kill(self.pid or 0, signal.SIGUSR1)
+            os.kill(self.pid, signal.SIGUSR1)
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             time.sleep(_LOOK_EVERY_SEC)

@@ -20,8 +20,9 @@ from typing import NoReturn
 
 import psutil
 
-from dbatch.engine.isolate.child import BROKEN, Handles, run_orders
+from dbatch.engine.isolate.child import Handles, run_orders
 from dbatch.engine.isolate.leash import Word, say
+from dbatch.engine.isolate.messages import BROKEN
 from dbatch.engine.isolate.preload import Needs, preload
 from dbatch.engine.isolate.warden import kill_orphans
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from dbatch.engine.isolate.messages import BROKEN
 from dbatch.model import Job, Limits, Receipt, Status
 from dbatch.plugins.modules import is_installed_at
 
@@ -18,6 +19,7 @@ _NOISE: Final = re.compile(
 )
 _MEBIBYTE: Final = 1 << 20
 _NEAR: Final = 0.9
+_NO_MEMORY: Final = ("bad_alloc", "MemoryError")
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,26 @@ def over_memory(job: Job, limits: Limits, remains: Remains) -> Receipt:
 
 def died(job: Job, limits: Limits, ended: Ended, remains: Remains) -> Receipt:
     """Return the receipt of a job at which its process ended by itself, or was killed by others."""
-    if ended.code >= 0:
-        return crashed(job, f"its process ended with exit code {ended.code}", remains)
-    name = _signal_name(-ended.code)
-    where = _place(remains.stacks)
-    if limits.memory is not None and (remains.peak > _NEAR * limits.memory or "bad_alloc" in remains.output):
-        text = f"its process was killed by {name} near its memory limit: {_of_limit(remains.peak, limits)}{where}"
-        return _receipt(job, "oom", text, remains)
-    if name == "SIGKILL":
-        where = f", by hand or by a system short of memory; it held {_mib(remains.peak)} at most"
-    return crashed(job, f"its process was killed by {name}{where}", remains)
+    text = f"its process {how(ended)}"
+    last_line = remains.output.strip().rpartition("\n")[2]
+    if ended.code == BROKEN and last_line:
+        text += f": {last_line}"
+    near = ended.code < 0 and limits.memory is not None and remains.peak > _NEAR * limits.memory
+    if near or any(word in last_line for word in _NO_MEMORY):
+        error = f"{text}; it held {_of_limit(remains.peak, limits)} at most{_place(remains.stacks)}"
+        return _receipt(job, "oom", error, remains)
+    if ended.code == -signal.SIGKILL:
+        text += f", by hand or by a system short of memory; it held {_mib(remains.peak)} at most"
+    return crashed(job, f"{text}{_place(remains.stacks)}", remains)
+
+
+def how(ended: Ended) -> str:
+    """Return how a process ended, in words.
+
+    >>> how(Ended(3)), how(Ended(-11))
+    ('ended with exit code 3', 'was killed by SIGSEGV')
+    """
+    return f"ended with exit code {ended.code}" if ended.code >= 0 else f"was killed by {_signal_name(-ended.code)}"
 
 
 def crashed(job: Job, error: str, remains: Remains) -> Receipt:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from dbatch.engine.isolate import verdict
-from dbatch.engine.isolate.child import UNHEARD
-from dbatch.engine.isolate.messages import GarbledError, Said
+from dbatch.engine.isolate.messages import UNHEARD, GarbledError, Said
 from dbatch.engine.isolate.process import Child
 from dbatch.engine.isolate.verdict import Ended, Remains
 from dbatch.engine.unit import Outcome
@@ -59,7 +58,7 @@ class Watch:
         """
         finished = 0
         while finished < len(self._jobs):
-            if False:
+            if stop():
                 raise InterruptedError("stopped from outside")
             try:
                 for said in self._child.hear(_LOOK_EVERY_SEC):
@@ -72,8 +71,7 @@ class Watch:
             except GarbledError:
                 yield self._crashed("something else than dbatch wrote into its pipe to dbatch")
                 return
-            over = self._over()
-            if over is not None and finished < len(self._jobs):
+            if finished < len(self._jobs) and (over := self._over()) is not None:
                 yield over
                 return
 
@@ -123,7 +121,7 @@ class Watch:
 
     def _died(self, ended: Ended) -> Heard:
         if not self._begun:
-            return self._not_its_own(f"its process could not be started: it ended with exit code {ended.code}")
+            return self._not_its_own(f"its process could not be started: it {verdict.how(ended)}")
         if ended.code == UNHEARD:
             return self._crashed("its handler closed the pipe to dbatch")
         receipt = verdict.died(self._job, self._limits, ended, self._remains(self._child.last_stacks()))
