@@ -107,6 +107,8 @@ def batch_file(tmp_path: Path, market: Path, strategy: Path) -> Callable[..., Pa
     def write(name: str = "try", **fields: Any) -> Path:
         arguments = {"strategy": "turning", "strategy_path": str(strategy), "data": str(market)}
         base = {**arguments, **fields.pop("base_args", {})}
+        if "strategies" in fields:
+            del base["strategy"]
         document = {"batch_name": name, "description": "a try", "output_root": "out", "base_args": base, **fields}
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(document))

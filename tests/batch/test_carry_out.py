@@ -181,7 +181,7 @@ def test_two_strategies_in_one_file_share_no_jobs(carried: Carried, strategy: Pa
     text = strategy.read_text()
     twin = text[text.index("def create_turning") :].replace("turning", "twin").replace('"every", 2', '"every", 3')
     strategy.write_text(f"{text}\n\n{twin}")
-    outcome = carried(base_args={"strategy": None}, strategies=["turning", "twin"])
+    outcome = carried(strategies=["turning", "twin"])
 
     assert (outcome.computed, outcome.runs) == (4, {"success": 2})
     results = pd.read_parquet(outcome.output_dir / "results.parquet")

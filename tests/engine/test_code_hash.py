@@ -54,10 +54,11 @@ def importing(tmp_path, request):
     return tmp_path
 
 
-def test_the_code_hash_is_the_source_hash_when_all_code_is_the_strategys_own(tmp_path):
-    (tmp_path / "s.py").write_text(PLAIN)
-    code, source = hash_of(tmp_path)
-    assert code == source
+def test_two_strategies_of_one_file_have_two_code_hashes(tmp_path):
+    (tmp_path / "s.py").write_text(f"{PLAIN}\n\n{PLAIN.replace('_s_', '_t_')}")
+    first, second = (resolve(name, [str(tmp_path)], entry_points=[]).ref for name in "st")
+    assert first.source_hash == second.source_hash
+    assert code_hash(first, print) != code_hash(second, print)
 
 
 def test_an_edit_outside_the_strategys_files_changes_the_code_hash_and_undoing_it_restores_it(importing):

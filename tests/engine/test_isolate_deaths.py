@@ -163,6 +163,15 @@ def test_a_child_that_dies_before_its_first_job_is_tried_twice(unruly: Any, fork
     assert outcome.receipt.error == "its process could not be started: it ended with exit code 9"
 
 
+def test_a_job_that_kills_the_fork_server_twice_does_so_for_itself_alone(unruly: Any) -> None:
+    with ThreadPoolExecutor(3) as threads:
+        deeds = ["sleep some seconds", "kill the fork server", "sleep some seconds"]
+        (one,), (guilty,), (other,) = threads.map(unruly.does, deeds)
+
+    assert guilty.error == "its process ended with the fork server, which ended or was killed"
+    assert (one.status, guilty.status, other.status) == ("success", "crashed", "success")
+
+
 def test_children_of_several_threads_know_their_own_jobs(unruly: Any) -> None:
     with ThreadPoolExecutor(8) as threads:
         units = list(threads.map(lambda deed: unruly.does(deed, "nothing", deed), ["nothing", "os._exit(7)"] * 8))

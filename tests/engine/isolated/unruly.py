@@ -181,6 +181,7 @@ DEEDS = {
     "spin": spin,
     "sleep": lambda: time.sleep(FOR_EVER),
     "sleep a little": lambda: time.sleep(0.5),
+    "sleep some seconds": lambda: time.sleep(3.0),
     "regular expression": hold_the_interpreter_in_a_regular_expression,
     "sleep in C": hold_the_interpreter_asleep,
     "block signals": block_every_signal,
