@@ -10,8 +10,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +30,6 @@ from dbatch.results.folder import temporaries
 from dbatch.results.ledger import reading_ledger
 from dbatch.results.part import file_hash
 
-MARK = "DBATCH_TEST_MARK"
-NAP = "DBATCH_TEST_NAP"
 IN_PLACE = BatchOptions(execution=Execution(serial=True), isolate="none")
 STRATEGY = '''"""Buys at every n-th print and sells at the next one, after a nap as long as the environment says."""
 
@@ -76,20 +73,72 @@ def write_market(folder: Path) -> None:
         frame.to_parquet(folder / f"{name}.parquet")
 
 
-@dataclass
-class Scene:
-    """A batch of `runs` runs over two securities below `folder`, and the digest that its results must have.
+class Marked:
+    """Processes started in `folder`, known by a mark in their environment; `temp` is where their temporary files go.
 
-    What is started here is known by a mark in its environment, and has the folder of temporary files to itself.
+    Their descendants have the mark too, whatever became of their parents.
     """
 
-    folder: Path
-    runs: int
-    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
-
-    def __post_init__(self) -> None:
-        self.file, self.temp, self.out = self.folder / "b.json", self.folder / "tmp", self.folder / "out" / "b"
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.temp, self._mark = folder, folder / "tmp", f"DBATCH_TEST_MARK={uuid.uuid4().hex}"
         self.temp.mkdir()
+        self._said = folder / "said.txt"
+
+    def said(self) -> str:
+        """Return what all of them wrote to their standard error."""
+        return self._said.read_text()
+
+    def dbatch(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start the command line."""
+        return self.python("-m", "dbatch", *arguments, **environment)
+
+    def python(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start Python with these arguments, in a session of its own."""
+        ours = dict([self._mark.split("=")], TMPDIR=str(self.temp), **environment)
+        with open(self._said, "a") as said:
+            return subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=self.folder,
+                env={**os.environ, **ours},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                start_new_session=True,
+            )
+
+    def alive(self) -> list[psutil.Process]:
+        """Return those that have not ended."""
+        return [process for process in psutil.process_iter(["cmdline"]) if self._is_ours(process)]
+
+    def wait_until_gone(self) -> None:
+        """Wait until all have ended, not for ever."""
+        wait_until(lambda: not self.alive(), 15.0, "all processes have ended")
+
+    def kill_all(self) -> None:
+        for process in self.alive():
+            with suppress(psutil.Error):
+                process.kill()
+
+    def left_behind(self) -> Iterator[str]:
+        for path in self.temp.iterdir():
+            yield f"{path} was left behind"
+        for process in self.alive():
+            yield f"process {process.pid} was left behind: {' '.join(process.info['cmdline'] or ())}"
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+            return self._mark.encode() in environment and process.status() != psutil.STATUS_ZOMBIE
+        except (OSError, psutil.Error):
+            return False
+
+
+class Scene:
+    """A batch of `runs` runs over two securities below `folder`, and the digest that its results must have."""
+
+    def __init__(self, folder: Path, runs: int, processes: Marked | None = None) -> None:
+        self.folder, self.runs, self.processes = folder, runs, processes or Marked(folder)
+        self.file, self.out = folder / "b.json", folder / "out" / "b"
         write_market(self.folder / "ticks")
         (self.folder / "napping.py").write_text(STRATEGY)
         base = {"strategy": "napping", "strategy_path": str(self.folder / "napping.py"), "data": "ticks"}
@@ -107,35 +156,23 @@ class Scene:
         chosen = stored.with_stored(options)
         return carry_out(stored.plan(chosen), chosen)
 
-    def start(self, *arguments: str, nap: float = 0.0, **environment: str) -> subprocess.Popen[str]:
-        """Start `dbatch` with these arguments; what it says can be read from its `stderr`."""
-        return self.start_command("-m", "dbatch", *arguments, nap=nap, **environment)
-
-    def start_command(self, *arguments: str, nap: float = 0.0, **environment: str) -> subprocess.Popen[str]:
-        """Start Python with these arguments, in a session of its own."""
-        ours = {MARK: self.mark, NAP: str(nap), "TMPDIR": str(self.temp), **environment}
-        return subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=self.folder,
-            env={**os.environ, **ours},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+    def start(self, command: str, *arguments: str, nap: float = 0.0, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a command that carries the batch out, whose jobs take a nap of so many seconds."""
+        what = str(self.out) if command != "batch" else self.file.name
+        return self.processes.dbatch(command, what, *arguments, DBATCH_TEST_NAP=str(nap), **environment)
 
     def faults(self) -> list[str]:
         """Return what is not as it must be once the batch has been resumed to its end; nothing is good."""
-        return [*self.faults_of_results(), *self.faults_of_ledger(), *self.left_behind()]
+        left = (f"{path} was left behind" for path in temporaries(self.out))
+        return [*self._faults_of_results(), *self._faults_of_ledger(), *left, *self.processes.left_behind()]
 
-    def faults_of_results(self) -> Iterator[str]:
+    def _faults_of_results(self) -> Iterator[str]:
         if result_digest(self.out) != self.digest:
             yield f"results differ from those of a serial batch: {Counter(column(self.out, 'status'))}"
         if len(column(self.out, "key")) != 2 * self.runs or len(set(column(self.out, "key"))) != 2 * self.runs:
             yield "a job is missing from results.parquet, or there twice"
 
-    def faults_of_ledger(self) -> Iterator[str]:
+    def _faults_of_ledger(self) -> Iterator[str]:
         with reading_ledger(self.out) as ledger:
             counts = Counter(key for (key,) in ledger.query("select key from receipts"))
             planned = {job.key for job in ledger.planned()}
@@ -145,27 +182,6 @@ class Scene:
         for part, sha256 in parts.items():
             if file_hash(self.out / part) != sha256:
                 yield f"{part} is not what was published"
-
-    def left_behind(self) -> Iterator[str]:
-        for path in (*temporaries(self.out), *self.temp.iterdir()):
-            yield f"{path} was left behind"
-        for process in self.alive():
-            yield f"process {process.pid} was left behind: {' '.join(process.info['cmdline'] or ())}"
-
-    def alive(self) -> list[psutil.Process]:
-        """Return the processes with our mark, those of ended parents and other sessions too."""
-        return [process for process in psutil.process_iter(["cmdline"]) if self._is_ours(process)]
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        try:
-            environment = Path(f"/proc/{process.pid}/environ").read_bytes()
-            return f"{MARK}={self.mark}".encode() in environment and process.status() != psutil.STATUS_ZOMBIE
-        except (OSError, psutil.Error):
-            return False
-
-    def wait_until_gone(self, seconds: float = 15.0) -> None:
-        """Wait until no process of ours is left; what still is then, is a fault."""
-        wait_until(lambda: not self.alive(), seconds, "processes have ended")
 
     def receipts(self) -> int:
         """Return how many jobs have a receipt, 0 where there is no ledger yet."""

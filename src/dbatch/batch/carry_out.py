@@ -242,6 +242,8 @@ class _Driver:
                 runs, jobs = dict(found.runs), dict(found.jobs)
         except StorageError as error:
             self._fault = self._fault or str(error)
+        except Interrupted as signal:  # the next call makes the files
+            interrupted = signal.number
         return BatchOutcome(folder, runs, jobs, self._computed, interrupted, self._fault, self._stopped)
 
     def _was_complete(self) -> bool:

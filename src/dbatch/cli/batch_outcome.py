@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,9 +38,11 @@ def carried_out(
     from dbatch.engine.control import Control
 
     control = Control(options.grace)
-    _drain_on_signals(control)
+    folder: Path | None = None
+    _drain_on_signals(control, lambda: _go_on(folder), alarm=options.execution.serial)
     with stdout_kept_for_data():
         plan = make_plan()
+        folder = plan.output_dir
         outcome = carry_out(plan, options, batch_observer(style), control, redo=redo)
     _print_outcome(outcome, as_json=as_json)
     return outcome.exit_code
@@ -100,11 +103,18 @@ def _print_outcome(outcome: BatchOutcome, *, as_json: bool) -> None:
         typer.echo(f"error: {outcome.fault}", err=True)
     if outcome.stopped is not None:
         typer.echo(f"stopped: {outcome.stopped}", err=True)
-    quoted = shlex.quote(folder)
-    if outcome.jobs.get("cancelled"):
-        typer.echo(f"what is finished is kept; go on with: dbatch resume {quoted}", err=True)
+    if outcome.jobs.get("cancelled") or outcome.interrupted is not None or outcome.fault is not None:
+        typer.echo(_go_on(outcome.output_dir), err=True)
     if set(outcome.jobs) - {"success", "cancelled", "skipped"}:
+        quoted = shlex.quote(folder)
         typer.echo(f"causes: dbatch logs {quoted} --failed; again: dbatch retry {quoted}", err=True)
+
+
+def _go_on(folder: Path | None) -> str:
+    """Return how a batch that was stopped goes on, for one that was not planned yet that nothing was done."""
+    if folder is None:
+        return "nothing was done"
+    return f"what is finished is kept; go on with: dbatch resume {shlex.quote(_shown(folder))}"
 
 
 def _shown(folder: Path) -> str:
@@ -116,21 +126,32 @@ def _shown(folder: Path) -> str:
     return relative if len(relative) < len(str(folder)) else str(folder)
 
 
-def _drain_on_signals(control: Control) -> None:
-    """Make the first signal end the batch in good order, and a second one at once."""
+def _drain_on_signals(control: Control, go_on: Callable[[], str], *, alarm: bool) -> None:
+    """Make the first signal end the batch in good order, and a second one at once; `go_on` says what to do then.
+
+    With `alarm` the job under way runs in this process and cannot be left behind: it is broken off in its place when
+    the time for a good end is over (not on Windows).
+    """
     from dbatch.errors import Interrupted
 
     heard: list[int] = []
 
+    def break_off(*_: object) -> None:
+        if control.listening:
+            raise Interrupted(heard[0])
+
     def hear(number: int) -> None:
         heard.append(number)
         if len(heard) > 1:
-            os.write(2, b"stopped; what is finished is kept, 'dbatch resume DIR' goes on\n")
+            os.write(2, f"stopped; {go_on()}\n".encode())
             leave_at_once(number)
         if not control.listening:
             raise Interrupted(number)
         text = f"stopping: jobs under way may end within {control.grace:g} s, all that is finished is kept"
         os.write(2, f"{text} (once more stops at once)\n".encode())
         control.drain(number)
+        if alarm and hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, break_off)
+            signal.setitimer(signal.ITIMER_REAL, max(control.grace, 1e-3))
 
     on_signals(hear)

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from dbatch.errors import UsageError
 from dbatch.lifetime import scratch_folder
+from dbatch.one_thread import ONE_THREAD
 
 Kind = Literal["threads", "processes", "existing"]
 _LOOPBACK = "127.0.0.1"
@@ -44,6 +45,7 @@ _OWN_CLUSTER: Final[dict[str, Any]] = {
     # Dask has its worker processes give memory back to the system at once, which makes malloc map and unmap every
     # array above 128 KiB: pandas on a chunk then takes twice the CPU that it takes in any other process.
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+    **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in ONE_THREAD.items()},
 }
 """Settings of Dask for our own clusters; worker processes get them from their nannies."""
 

@@ -8,7 +8,7 @@ import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,9 @@ _TRADE_KEYS = ("timestamp", "side", "fill_qty", "position", "fill_price", "reali
 _SIGNS = {"buy": 1, "BUY": 1, "sell": -1, "SELL": -1}
 _WHOLE: set[Any] = {int, np.int64}
 _NUMBER: set[Any] = {*_WHOLE, float, np.float64}
+_NAMES = ("timestamps", "prices", "quantities", "realized", "positions", "pnl")
 _DTYPES = ("int64", "float64", "int64", "float64", "int64", "float64")
+_STORED = {"int64": np.dtype("<i8"), "float64": np.dtype("<f8")}
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,9 @@ class Fills:
     def digest(self) -> str:
         """Return a hash of every value of every column, bit for bit."""
         digest = hashlib.sha256()
-        for field, dtype in zip(fields(self), _DTYPES, strict=True):
-            column = getattr(self, field.name)
-            digest.update(f"{field.name}:{dtype}:{len(column)}:".encode())
-            digest.update(np.ascontiguousarray(column, dtype=np.dtype(dtype).newbyteorder("<")).data)
+        for name, dtype, column in zip(_NAMES, _DTYPES, self.columns, strict=True):
+            digest.update(f"{name}:{dtype}:{len(column)}:".encode())
+            digest.update(np.ascontiguousarray(column, dtype=_STORED[dtype]).data)
         return digest.hexdigest()
 
     def metrics(self) -> FillMetrics:

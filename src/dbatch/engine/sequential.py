@@ -19,6 +19,12 @@ def run_sequential(contexts: Mapping[str, RunContext], units: Units, control: Co
         prepare(contexts.values())
     with modules_left_alone(contexts.values()):
         while not control.draining and (unit := units.take(1)) is not None:
-            receipts = run_unit(contexts[unit.run_id], unit, drain=lambda: control.draining, hears_signals=True)
+            context = contexts[unit.run_id]
+            try:
+                receipts = run_unit(
+                    context, unit, stop=lambda: control.expired, drain=lambda: control.draining, hears_signals=True
+                )
+            except InterruptedError:  # what is under way did not end in time
+                return
             units.finished(unit, receipts)
             yield receipts

@@ -56,12 +56,12 @@ def make_handler(ref: StrategyRef, config: Mapping[str, Mapping[str, Any]], *, l
     """
     factory = load(ref)
     called = f"strategy '{ref.name}': {getattr(factory, '__name__', ref.factory)}(config)"
-    before = dict(sys.modules)
+    before = len(sys.modules)  # to compare their names would take as long as a small job
     try:
         handler = factory({security: copy.deepcopy(dict(values)) for security, values in config.items()})
     except (Exception, SystemExit) as error:
         raise StrategyError(f"{called} failed: {where_it_broke(error, ref)}") from error
-    if not sys.modules.keys() <= before.keys():
+    if len(sys.modules) > before:
         _remember_late(ref)
     if not callable(handler) and declared_parameters_of(handler) is None:
         raise StrategyError(f"{called} returned {type(handler).__name__}, must be a handler function or EventStrategy")

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Final
 
-from dbatch.cache import cache_dir
+from dbatch.cache import IN_USE_SECONDS, KINDS, CacheEntry, cache_entries, remove_entry, remove_remains
 from dbatch.results.adopt import orphans
 from dbatch.results.folder import locked, temporaries
 from dbatch.upkeep.subject import reading, require
-
-_IN_CACHE: Final = ("kernels", "excel", "remote")
-_IN_USE_SECONDS: Final = 3600.0
-_GOING: Final = ".gone-"
-"""What an entry of the cache is called while it is removed: nobody finds half of it."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +23,6 @@ class Freed:
     count: int
     size: int
     kept: str = ""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One thing in the cache: its folder, bytes, and when it was used last, in Unix seconds."""
-
-    path: Path
-    size: int
-    used: float
 
 
 def collect_folder(folder: Path, *, dry_run: bool = False) -> list[Freed]:
@@ -90,55 +72,19 @@ def collect_cache(*, older_than: float, max_size: int, dry_run: bool = False) ->
     Returns what that was. Nothing goes that was used within the last hour. What is needed again is made again.
     """
     now = time.time()
-    entries = sorted(_entries(cache_dir()), key=lambda entry: entry.used)
+    entries = sorted(chain.from_iterable(map(cache_entries, KINDS)), key=lambda entry: entry.used)
     total = sum(entry.size for entry in entries)
     going = []
     for entry in entries:
         age = now - entry.used
-        if age > _IN_USE_SECONDS and (age > older_than or total > max_size):
+        if age > IN_USE_SECONDS and (age > older_than or total > max_size):
             going.append(entry)
             total -= entry.size
     if not dry_run:
         for entry in going:
-            _remove(entry.path)
-        _finish_earlier(cache_dir())
-    kinds: dict[Path, list[_Entry]] = {}
+            remove_entry(entry.path)
+        remove_remains()
+    kinds: dict[Path, list[CacheEntry]] = {}
     for entry in going:
         kinds.setdefault(entry.path.parent, []).append(entry)
     return [Freed(place, "entries", len(gone), sum(one.size for one in gone)) for place, gone in sorted(kinds.items())]
-
-
-def _entries(cache: Path) -> Iterator[_Entry]:
-    for kind in _IN_CACHE:
-        place = cache / kind
-        if not place.is_dir() or place.is_symlink():
-            continue
-        for path in place.iterdir():
-            if path.is_dir() and not path.is_symlink() and not path.name.startswith(_GOING):
-                yield _entry(path)
-
-
-def _entry(path: Path) -> _Entry:
-    """Return what is known of a folder in the cache; whoever used it touched or read one of its files."""
-    size, used = 0, path.stat().st_mtime
-    for folder, _, names in os.walk(path):
-        for name in names:
-            with suppress(FileNotFoundError):
-                facts = os.lstat(os.path.join(folder, name))
-                size += facts.st_size
-                used = max(used, facts.st_atime, facts.st_mtime)
-    return _Entry(path, size, used)
-
-
-def _remove(path: Path) -> None:
-    gone = path.with_name(f"{_GOING}{secrets.token_hex(4)}")
-    with suppress(FileNotFoundError):  # somebody else was faster
-        path.rename(gone)
-        shutil.rmtree(gone)
-
-
-def _finish_earlier(cache: Path) -> None:
-    """Remove what a call that was killed had begun to remove."""
-    for kind in _IN_CACHE:
-        for path in (cache / kind).glob(f"{_GOING}*"):
-            shutil.rmtree(path, ignore_errors=True)

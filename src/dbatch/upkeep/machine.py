@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Final
 
 from dbatch.cache import cache_dir
+from dbatch.one_thread import ONE_THREAD
 from dbatch.results.versions import versions
 from dbatch.upkeep.finding import Finding, Level
 
 _PACKAGES: Final = ("dask", "distributed", "numpy", "pandas", "pyarrow", "numba")
-_THREADS: Final = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "NUMBA", "VECLIB", "BLIS", "POLARS", "ARROW")
 _GIB: Final = 1 << 30
 _MIB: Final = 1 << 20
 _LEAST_DISK: Final[tuple[tuple[int, Level], ...]] = ((100 * _MIB, "CRITICAL"), (_GIB, "WARN"))
@@ -121,8 +121,7 @@ def _existing(folder: Path) -> Path:
 
 def _threads() -> Iterator[Finding]:
     """Tell how many threads numeric libraries would start; workers keep them to one each."""
-    names = [f"{name}_{'MAX' if name == 'POLARS' else 'NUM'}_THREADS" for name in _THREADS]
-    given = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
+    given = [f"{name}={os.environ[name]}" for name in ONE_THREAD if name in os.environ]
     import pyarrow as pa
 
     pools = [f"arrow {pa.cpu_count()}"]

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from dbatch.data.report import QualityReport
 from dbatch.errors import OutputError, UsageError, WorkbookError
+from dbatch.one_thread import ONE_THREAD
 
 MEMORY_VARIABLE: Final = "DBATCH_EXCEL_MEMORY_MB"
 _DEFAULT_MEMORY_MB: Final = 4096
 _LEAST_MEMORY_MB: Final = 512
-_ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 _running: set[subprocess.Popen[str]] = set()
 _lock = threading.Lock()
@@ -70,7 +70,7 @@ def _run(job: Mapping[str, Any]) -> dict[str, Any]:
         text=True,
         encoding="utf-8",
         errors="backslashreplace",
-        env={**os.environ, **_ONE_THREAD},
+        env={**os.environ, **ONE_THREAD},
     )
     with _lock:
         _running.add(child)

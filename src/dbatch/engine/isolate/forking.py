@@ -49,9 +49,9 @@ class ForkServer:
     def ask(self, needs: Needs, handles: Sequence[int] = ()) -> None:
         """Have it import what jobs with these `needs` need and, given descriptors, fork a child that gets them.
 
-        Raises OSError when it is gone.
+        When it is gone, what is at the other ends of these descriptors finds nobody there.
         """
-        with self._lock:
+        with self._lock, suppress(ConnectionError):
             self._has_forked |= bool(handles)
             socket.send_fds(self._line, [bytes([needs])], handles)
 
@@ -81,8 +81,8 @@ def fork_server() -> ForkServer:
         return _running
 
 
-def replace_server(server: ForkServer) -> None:
-    """End `server` with its children, so that the next child comes from another one."""
+def give_up(server: ForkServer) -> None:
+    """End a server that is dead or stuck, with its children; the next child comes from another one."""
     global _running
     with _lock:
         if _running is server:

@@ -6,7 +6,7 @@ import gc
 import importlib
 import os
 import pkgutil
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable
 from contextlib import suppress
 from enum import IntFlag
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Final
 
 import dbatch.metrics
 from dbatch.model import RunContext
+from dbatch.one_thread import one_thread_each
 
 
 class Needs(IntFlag):
@@ -32,7 +33,6 @@ _MODULES: Final = {
     Needs.METRICS: ("dbatch.engine.performance", *_METRICS),
     Needs.KERNEL: ("dbatch.engine.kernel",),
 }
-_THREADS: Final = ("NUMEXPR", "NUMBA", "VECLIB", "BLIS", "OMP", "MKL", "OPENBLAS")
 
 
 def needs_of(contexts: Iterable[RunContext]) -> Needs:
@@ -43,12 +43,6 @@ def needs_of(contexts: Iterable[RunContext]) -> Needs:
         if context.sweep:
             needs |= Needs.METRICS
     return needs
-
-
-def one_thread_each(environment: MutableMapping[str, str]) -> None:
-    """Have numeric libraries use one thread where nobody said otherwise: one job is one core's work."""
-    for name in _THREADS:
-        environment.setdefault(f"{name}_NUM_THREADS", "1")
 
 
 def server_environment() -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Final
 import psutil
 
 from dbatch.engine.isolate.child import Orders
-from dbatch.engine.isolate.forking import fork_server, replace_server
+from dbatch.engine.isolate.forking import ForkServer
 from dbatch.engine.isolate.leash import Word, Words
 from dbatch.engine.isolate.messages import Messages, Said
 from dbatch.engine.isolate.preload import needs_of
@@ -28,6 +28,8 @@ _PIECE: Final = 1 << 16
 _TO_END_SEC: Final = 5.0
 _TO_SHOW_STACKS_SEC: Final = 0.9
 _LOOK_EVERY_SEC: Final = 0.02
+_TOGETHER_SEC: Final = 0.002
+"""What is said in a row is taken together: to wake up for it costs more than a message itself."""
 
 
 class Child:
@@ -38,12 +40,13 @@ class Child:
     system's error number when it could not be forked.
     """
 
-    def __init__(self, context: RunContext, jobs: Sequence[Job]) -> None:
-        """Ask the fork server for it; raises OSError where that cannot be."""
+    def __init__(self, server: ForkServer, context: RunContext, jobs: Sequence[Job]) -> None:
+        """Ask `server` for it; raises OSError where the system has no descriptors left for it."""
         self.pid: int | None = None
         self.ended: Ended | None = None
         self.refused: int | None = None
-        self.silent = self.closed = self.orphaned = False
+        self.silent = True
+        self.closed = self.orphaned = False
         self._messages, self._words = Messages(), Words()
         self._memory: psutil.Process | None = None
         self._freed = 0
@@ -54,9 +57,8 @@ class Child:
             self._leash, their_leash = socket.socketpair()
             ours.enter_context(self._leash)
             theirs.enter_context(their_leash)
-            self._server = fork_server()
             handles = [their_leash.fileno(), orders, their_pipe, self._output, self._stacks]
-            self._server.ask(needs_of([context]), handles)
+            server.ask(needs_of([context]), handles)
             self._ours = ours.pop_all()
         os.set_blocking(self._pipe, False)
         self._leash.setblocking(False)
@@ -69,6 +71,8 @@ class Child:
 
         Raises GarbledError where it says what nobody can understand.
         """
+        if not self.silent:
+            time.sleep(_TOGETHER_SEC)
         ready = {handle for handle, _ in self._poll.poll(seconds * 1000)}
         self.silent = not ready
         if self._leash.fileno() in ready:
@@ -160,10 +164,6 @@ class Child:
         """Kill it, and give back what held it."""
         self.kill()
         self._ours.close()
-
-    def replace_server(self) -> None:
-        """Have the next child come from another fork server."""
-        replace_server(self._server)
 
 
 def _own(stack: ExitStack, handle: int) -> int:

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from dbatch.engine.isolate import verdict
@@ -14,7 +15,7 @@ from dbatch.engine.isolate.messages import UNHEARD, GarbledError, Said
 from dbatch.engine.isolate.process import Child
 from dbatch.engine.isolate.verdict import Ended, Remains
 from dbatch.engine.unit import Outcome
-from dbatch.model import Job, Receipt, RunContext
+from dbatch.model import Job, RunContext
 
 _LOOK_EVERY_SEC: Final = 0.1
 _SERVER_START_SEC: Final = 120.0
@@ -23,11 +24,19 @@ _TO_END_SEC: Final = 2.0
 _FROM_OUTSIDE: Final = frozenset({-signal.SIGTERM, -signal.SIGINT, -getattr(signal, "SIGHUP", 1)})
 
 
+class Blame(Enum):
+    """Whose doing it is: the job's own, perhaps that of others (before it in its process), or its fork server's."""
+
+    JOB = auto()
+    OTHERS = auto()
+    SERVER = auto()
+
+
 class Heard(NamedTuple):
-    """What became of a job; `sure` says that it was the job itself, and no other could have brought it about."""
+    """What became of a job, and whose doing that is."""
 
     outcome: Outcome
-    sure: bool
+    blame: Blame = Blame.JOB
 
 
 @dataclass
@@ -62,12 +71,11 @@ class Watch:
                 raise InterruptedError("stopped from outside")
             try:
                 for said in self._child.hear(_LOOK_EVERY_SEC):
-                    first = self._running.index == 0
+                    suspect = self._suspect
                     self._note(said)
                     if said.outcome is not None:
                         finished += 1
-                        # memory may be gone because of the jobs before it
-                        yield Heard(said.outcome, sure=first or said.outcome.receipt.status != "oom")
+                        yield Heard(said.outcome, suspect if said.outcome.receipt.status == "oom" else Blame.JOB)
             except GarbledError:
                 yield self._crashed("something else than dbatch wrote into its pipe to dbatch")
                 return
@@ -88,9 +96,9 @@ class Watch:
             self._last_heard = now
         if child.orphaned:
             began = "its process ended with" if self._begun else "its process could not be started by"
-            return self._not_its_own(f"{began} the fork server, which ended or was killed")
+            return self._crashed(f"{began} the fork server, which ended or was killed", Blame.SERVER)
         if child.refused is not None:
-            return self._not_its_own(f"its process could not be started: {os.strerror(child.refused)}")
+            return self._crashed(f"its process could not be started: {os.strerror(child.refused)}", Blame.OTHERS)
         if child.ended is not None:
             return self._died(child.ended)
         if child.closed:  # it is ending, and takes its time where it held much memory
@@ -105,44 +113,40 @@ class Watch:
             running.peak = max(running.peak, self._child.memory())
             if limits.memory is not None and running.peak > limits.memory:
                 remains = self._remains(self._child.stacks_now(patience=_LOOK_EVERY_SEC))
-                return self._heard(verdict.over_memory(self._job, limits, remains), sure=running.index == 0)
+                return Heard(Outcome(verdict.over_memory(self._job, limits, remains)), self._suspect)
         # nothing was heard: else it may be saying that it is done
         if limits.seconds is not None and self._child.silent and now - running.since > limits.seconds:
-            return self._heard(verdict.over_time(self._job, limits, self._remains(self._child.stacks_now())), sure=True)
+            return Heard(Outcome(verdict.over_time(self._job, limits, self._remains(self._child.stacks_now()))))
         return None
 
     def _late_to_start(self, now: float) -> Heard | None:
         """Return the end of waiting for a child that does not begin, None while that can still be."""
-        if self._child.pid is None:
-            late, what = _SERVER_START_SEC, "the fork server gave no process"
-        else:
-            late, what = _START_SEC, "its process did not begin"
-        return self._not_its_own(f"{what} within {late:.0f} s") if now - self._last_heard > late else None
+        waiting = now - self._last_heard
+        if self._child.pid is None and waiting > _SERVER_START_SEC:
+            return self._crashed(f"the fork server gave it no process within {_SERVER_START_SEC:.0f} s", Blame.SERVER)
+        if self._child.pid is not None and waiting > _START_SEC:
+            return self._crashed(f"its process did not begin within {_START_SEC:.0f} s", Blame.OTHERS)
+        return None
 
     def _died(self, ended: Ended) -> Heard:
         if not self._begun:
-            return self._not_its_own(f"its process could not be started: it {verdict.how(ended)}")
+            return self._crashed(f"its process could not be started: it {verdict.how(ended)}", Blame.OTHERS)
         if ended.code == UNHEARD:
             return self._crashed("its handler closed the pipe to dbatch")
         receipt = verdict.died(self._job, self._limits, ended, self._remains(self._child.last_stacks()))
-        return self._heard(receipt, sure=self._running.index == 0 and ended.code not in _FROM_OUTSIDE)
+        return Heard(Outcome(receipt), Blame.OTHERS if ended.code in _FROM_OUTSIDE else self._suspect)
 
-    def _crashed(self, error: str) -> Heard:
-        receipt = verdict.crashed(self._job, error, self._remains())
-        return self._heard(receipt, sure=self._running.index == 0)
-
-    def _not_its_own(self, error: str) -> Heard:
-        heard = self._heard(verdict.crashed(self._job, error, self._remains()), sure=False)
-        self._child.replace_server()
-        return heard
+    def _crashed(self, error: str, blame: Blame | None = None) -> Heard:
+        return Heard(Outcome(verdict.crashed(self._job, error, self._remains())), blame or self._suspect)
 
     @property
     def _job(self) -> Job:
         return self._jobs[self._running.index]
 
-    @staticmethod
-    def _heard(receipt: Receipt, *, sure: bool) -> Heard:
-        return Heard(Outcome(receipt), sure)
+    @property
+    def _suspect(self) -> Blame:
+        """Whose doing it is when a process dies or has no memory left: of its first job alone that is certain."""
+        return Blame.JOB if self._running.index == 0 else Blame.OTHERS
 
     def _remains(self, stacks: str = "") -> Remains:
         """Return what is left of the job under way; its process, if it still lives, is killed first."""

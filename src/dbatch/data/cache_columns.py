@@ -1,0 +1,180 @@
+"""The events of one security as columns on disk: mapped, never read twice, and checked before anybody sees them.
+
+A folder holds a file for each column, plain numbers from its first byte to its last, and `facts.json` about them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from dbatch.data.blocks import EventBlock, within
+from dbatch.data.faults import Fault
+from dbatch.model import Window
+
+COLUMN_TYPES: Final = {"timestamps": np.int64, "kinds": np.int8, "prices": np.float64, "volumes": np.int64}
+FACTS_NAME: Final = "facts.json"
+SEGMENT_ROWS: Final = 1 << 16
+LAYOUT: Final = f"1 {sys.byteorder}"
+"""Part of the name of all that is stored: what is laid out otherwise is not found."""
+
+MOST_MAPPED_BYTES: Final = 256 << 20
+"""Columns larger than that are let go of behind whoever reads them, lest they count as this process's memory."""
+
+_LET_GO_ROWS: Final = 1 << 20
+_TOUCH_EVERY_SECONDS: Final = 600.0
+
+
+class DamagedEntryError(Exception):
+    """Stored columns are not what was stored; it never leaves the cache, for they are made again."""
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """What is known of stored columns.
+
+    `sums` holds the checksums of each segment's four columns. `days` is where runs of rows of one day begin: (days
+    since 1970 or None for rows without a time, first row); None where there are too many. `counts` and `examples`
+    are the faults met when the source was read.
+    """
+
+    rows: int
+    sums: Sequence[Sequence[int]]
+    days: Sequence[tuple[int | None, int]] | None
+    counts: dict[str, int]
+    examples: Sequence[Fault]
+
+    def to_text(self) -> str:
+        """Return the facts as two lines: the hash of the second, and JSON."""
+        examples = [(fault.where, fault.reason, fault.found) for fault in self.examples]
+        text = json.dumps([self.rows, self.sums, self.days, self.counts, examples])
+        return f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}"
+
+    @classmethod
+    def from_text(cls, text: str) -> ColumnFacts:
+        """Return the facts that `to_text` wrote; raises DamagedEntryError when they are not whole."""
+        digest, _, content = text.partition("\n")
+        if hashlib.sha256(content.encode()).hexdigest() != digest:
+            raise DamagedEntryError("facts")
+        rows, sums, days, counts, examples = json.loads(content)
+        return cls(rows, sums, days, counts, [Fault(*each) for each in examples])
+
+
+class Columns:
+    """The stored columns in `folder`; raises OSError or DamagedEntryError when they cannot be had."""
+
+    def __init__(self, folder: Path) -> None:
+        self._facts_path = folder / FACTS_NAME
+        self.facts = ColumnFacts.from_text(self._facts_path.read_text(encoding="ascii", errors="replace"))
+        self._maps: list[mmap.mmap] = []
+        self._block = EventBlock(*(self._map(folder / name, kind) for name, kind in COLUMN_TYPES.items()))
+        self.size = sum(column.nbytes for column in self._block)
+        self._is_checked = [False] * len(self.facts.sums)
+        self._touched = 0.0
+
+    def blocks(self, rows: int, window: Window) -> Iterator[EventBlock]:
+        """Yield the events of the dates of `window`, at most `rows` a block: read-only views of what is mapped.
+
+        Raises DamagedEntryError before a block whose columns are not what was stored.
+        """
+        self._touch()
+        if window.start_day is None and window.end_day is None:
+            yield from self._pieces(0, self.facts.rows, rows)
+        elif self.facts.days is None:
+            dates = Window(window.start_day, window.end_day)
+            yield from within(self._pieces(0, self.facts.rows, rows), dates)
+        else:
+            for first, end in self._of_days(self.facts.days, window):
+                yield from self._pieces(first, end, rows)
+
+    def _map(self, path: Path, kind: type) -> np.ndarray:
+        expected = self.facts.rows * np.dtype(kind).itemsize
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size != expected:
+                raise DamagedEntryError(path.name)
+            if not expected:
+                return np.empty(0, kind)
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._maps.append(mapped)
+        return np.frombuffer(mapped, kind)
+
+    def _pieces(self, first: int, end: int, rows: int) -> Iterator[EventBlock]:
+        behind = first
+        for begin in range(first, end, rows):
+            last = min(begin + rows, end)
+            self._check(begin, last)
+            yield self._block.rows(slice(begin, last))
+            if self.size > MOST_MAPPED_BYTES and last - behind >= _LET_GO_ROWS:
+                behind = last
+                self._let_go()
+
+    def _of_days(self, days: Sequence[tuple[int | None, int]], window: Window) -> Iterator[tuple[int, int]]:
+        """Yield (first row, row behind the last) of what lies in `window`, in order, each as long as it can be."""
+        low = -np.inf if window.start_day is None else window.start_day
+        high = np.inf if window.end_day is None else window.end_day
+        begun: int | None = None
+        for day, first in days:
+            is_inside = day is not None and low <= day <= high
+            if is_inside and begun is None:
+                begun = first
+            elif not is_inside and begun is not None:
+                yield begun, first
+                begun = None
+        if begun is not None:
+            yield begun, self.facts.rows
+
+    def _check(self, begin: int, end: int) -> None:
+        """Compare the segments of these rows with their checksums, each once in the life of this object."""
+        for number in range(begin // SEGMENT_ROWS, -(-end // SEGMENT_ROWS)):
+            if not self._is_checked[number]:
+                if segment_sums(self._block, number) != self.facts.sums[number]:
+                    raise DamagedEntryError(f"segment {number}")
+                self._is_checked[number] = True
+
+    def _let_go(self) -> None:
+        for mapped in self._maps:
+            if hasattr(mapped, "madvise"):
+                mapped.madvise(mmap.MADV_DONTNEED)  # comes back from the file where somebody still looks
+
+    def _touch(self) -> None:
+        """Say that the columns are in use: what was used longest ago makes room."""
+        now = time.monotonic()
+        if now - self._touched > _TOUCH_EVERY_SECONDS:
+            self._touched = now
+            with suppress(OSError):  # gone, but still mapped
+                os.utime(self._facts_path)
+
+
+def segment_sums(block: EventBlock, number: int) -> list[int]:
+    """Return the checksums of the columns of segment `number` of `block`."""
+    segment = block.rows(slice(number * SEGMENT_ROWS, (number + 1) * SEGMENT_ROWS))
+    return [_checksum(column) for column in segment]
+
+
+def _checksum(column: np.ndarray[Any, Any]) -> int:
+    """Return the sum, modulo 2**64, of the column's 8-byte words, each times an odd number of its own.
+
+    Any change of one word changes it, for an odd factor can be undone; other changes go unseen once in 2**63 cases.
+    At 8 GB/s it costs a tenth of decoding, and a third of a CRC.
+    """
+    data = column.view(np.uint8)
+    words = data[: len(data) // 8 * 8].view(np.uint64)
+    rest = int.from_bytes(data[len(words) * 8 :].tobytes(), sys.byteorder)
+    return (int(np.dot(words, _weights()[: len(words)])) + rest) % 2**64
+
+
+@lru_cache(maxsize=1)
+def _weights() -> np.ndarray[Any, Any]:
+    return (np.arange(SEGMENT_ROWS, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) | np.uint64(1)
