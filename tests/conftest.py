@@ -121,24 +121,15 @@ def _process_kept() -> Iterator[None]:
     """Give back the working folder, the arguments, the environment and who hears signals; fork from no old server."""
     folder, arguments, environment = os.getcwd(), sys.argv, dict(os.environ)
     heard = {number: signal.getsignal(number) for number in _SIGNALS}
-    _stop_fork_server()
     try:
         yield
     finally:
-        _stop_fork_server()
         for number, handler in heard.items():
             signal.signal(number, handler)
         os.chdir(folder)
         sys.argv = arguments
         os.environ.clear()
         os.environ.update(environment)
-
-
-def _stop_fork_server() -> None:
-    """End multiprocessing's server, if there is one: its children have the streams and environment it began with."""
-    server = sys.modules.get("multiprocessing.forkserver")
-    if server is not None:
-        server._forkserver._stop()
 
 
 @contextmanager

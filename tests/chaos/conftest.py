@@ -12,15 +12,26 @@ from typing import Any
 import pytest
 
 
-@pytest.fixture(scope="session")
-def chaos() -> ModuleType:
-    """The module of the scene, loaded from its file: with importlib's import mode it is no importable name."""
-    spec = importlib.util.spec_from_file_location("dbatch_chaos_scene", Path(__file__).with_name("scene.py"))
+def load(name: str) -> ModuleType:
+    """Load a module from its file here: with importlib's import mode it is no importable name."""
+    spec = importlib.util.spec_from_file_location(f"dbatch_chaos_{name}", Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def chaos() -> ModuleType:
+    """The module of the scene."""
+    return load("scene")
+
+
+@pytest.fixture(scope="session")
+def moments() -> Any:
+    """The class of copies of a folder at every moment."""
+    return load("moments").Moments
 
 
 @pytest.fixture

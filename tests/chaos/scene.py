@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections import Counter
@@ -22,14 +23,18 @@ import pyarrow.parquet as pq
 from dbatch.batch.carry_out import BatchOutcome, carry_out
 from dbatch.batch.options import BatchOptions
 from dbatch.batch.plan import plan_batch, with_name
+from dbatch.batch.progress import SilentBatch
 from dbatch.batch.stored import stored_batch
 from dbatch.config.batch_file import load_batch
+from dbatch.engine.control import Control
 from dbatch.engine.execute import Execution
+from dbatch.errors import OutputError
 from dbatch.results.consolidate import read_results, result_digest
 from dbatch.results.folder import temporaries
 from dbatch.results.ledger import reading_ledger
 from dbatch.results.part import file_hash
 
+MARK = "DBATCH_TEST_MARK"
 IN_PLACE = BatchOptions(execution=Execution(serial=True), isolate="none")
 STRATEGY = '''"""Buys at every n-th print and sells at the next one, after a nap as long as the environment says."""
 
@@ -80,9 +85,10 @@ class Marked:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.temp, self._mark = folder, folder / "tmp", f"DBATCH_TEST_MARK={uuid.uuid4().hex}"
+        self.folder, self.temp, self._mark = folder, folder / "tmp", uuid.uuid4().hex
         self.temp.mkdir()
         self._said = folder / "said.txt"
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def said(self) -> str:
         """Return what all of them wrote to their standard error."""
@@ -94,9 +100,9 @@ class Marked:
 
     def python(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start Python with these arguments, in a session of its own."""
-        ours = dict([self._mark.split("=")], TMPDIR=str(self.temp), **environment)
+        ours = {MARK: self._mark, "TMPDIR": str(self.temp), **environment}
         with open(self._said, "a") as said:
-            return subprocess.Popen(
+            started = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=self.folder,
                 env={**os.environ, **ours},
@@ -105,6 +111,8 @@ class Marked:
                 stderr=said,
                 start_new_session=True,
             )
+        self._started.append(started)
+        return started
 
     def alive(self) -> list[psutil.Process]:
         """Return those that have not ended."""
@@ -118,6 +126,8 @@ class Marked:
         for process in self.alive():
             with suppress(psutil.Error):
                 process.kill()
+        for started in self._started:
+            started.wait()
 
     def left_behind(self) -> Iterator[str]:
         for path in self.temp.iterdir():
@@ -128,13 +138,15 @@ class Marked:
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
             environment = Path(f"/proc/{process.pid}/environ").read_bytes()
-            return self._mark.encode() in environment and process.status() != psutil.STATUS_ZOMBIE
+            return f"{MARK}={self._mark}".encode() in environment and process.status() != psutil.STATUS_ZOMBIE
         except (OSError, psutil.Error):
             return False
 
 
 class Scene:
     """A batch of `runs` runs over two securities below `folder`, and the digest that its results must have."""
+
+    in_place = IN_PLACE
 
     def __init__(self, folder: Path, runs: int, processes: Marked | None = None) -> None:
         self.folder, self.runs, self.processes = folder, runs, processes or Marked(folder)
@@ -150,11 +162,31 @@ class Scene:
         """Carry the batch out under `name`, in this process unless options say otherwise."""
         return carry_out(plan_batch(with_name(load_batch(self.file), name, None), options), options)
 
+    def interrupted(self, options: BatchOptions = IN_PLACE) -> BatchOutcome:
+        """Carry the batch out in this process until the first unit is done."""
+        control = Control()
+
+        class Impatient(SilentBatch):
+            def tick(self) -> None:
+                control.drain()
+
+        return carry_out(plan_batch(load_batch(self.file), options), options, Impatient(), control)
+
     def resumed(self, options: BatchOptions = IN_PLACE) -> BatchOutcome:
         """Do what `dbatch resume` does in this process."""
-        stored = stored_batch(self.out)
-        chosen = stored.with_stored(options)
-        return carry_out(stored.plan(chosen), chosen)
+        with _temporary_files_in(self.processes.temp):
+            stored = stored_batch(self.out)
+            chosen = stored.with_stored(options)
+            return carry_out(stored.plan(chosen), chosen)
+
+    def went_on(self, options: BatchOptions = IN_PLACE) -> BatchOutcome:
+        """Resume the batch; start it again where it was not planned yet."""
+        try:
+            return self.resumed(options)
+        except OutputError as error:
+            if "holds no batch" not in str(error):
+                raise
+            return self.carried_out(options=options)
 
     def start(self, command: str, *arguments: str, nap: float = 0.0, **environment: str) -> subprocess.Popen[bytes]:
         """Start a command that carries the batch out, whose jobs take a nap of so many seconds."""
@@ -176,12 +208,26 @@ class Scene:
         with reading_ledger(self.out) as ledger:
             counts = Counter(key for (key,) in ledger.query("select key from receipts"))
             planned = {job.key for job in ledger.planned()}
-            parts = ledger.parts()
         if counts != Counter(planned):
             yield f"{len(counts)} receipts for {len(planned)} jobs"
-        for part, sha256 in parts.items():
-            if file_hash(self.out / part) != sha256:
-                yield f"{part} is not what was published"
+        yield from self.torn_files()
+
+    def torn_files(self) -> Iterator[str]:
+        """Yield the files that do not hold what they should, whether all jobs are done or not."""
+        try:
+            with reading_ledger(self.out) as ledger:
+                for part, sha256 in ledger.parts().items():
+                    if file_hash(self.out / part) != sha256:
+                        yield f"{part} is not what was published"
+        except OutputError as error:
+            if "holds no batch" not in str(error):
+                yield str(error)
+        for path in self.out.rglob("*.parquet"):
+            try:
+                with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                    file.read()
+            except Exception as error:  # noqa: BLE001 - whatever it is, that file cannot be read
+                yield f"{path} is torn: {error}"
 
     def receipts(self) -> int:
         """Return how many jobs have a receipt, 0 where there is no ledger yet."""
@@ -190,6 +236,13 @@ class Scene:
                 return len(ledger.statuses())
         except Exception:  # noqa: BLE001 - it is being made
             return 0
+
+
+    def wait_for_receipts(self, count: int, driver: subprocess.Popen[bytes]) -> None:
+        """Wait until `count` jobs have a receipt; `driver` sees to it."""
+        wait_until(lambda: self.receipts() >= count or driver.poll() is not None)
+        if self.receipts() < count:
+            raise AssertionError(f"the driver ended too early: {self.processes.said()}")
 
 
 def column(folder: Path, name: str) -> list[Any]:
@@ -204,19 +257,9 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60.0, what: str =
         time.sleep(0.02)
 
 
-def whole_parquet_files(folder: Path) -> Iterator[Path]:
-    """Yield the Parquet files below `folder`, each read to its last page."""
-    for path in folder.rglob("*.parquet"):
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            file.read()
-        yield path
-
-
 @contextmanager
-def temporary_files_in(folder: Path) -> Iterator[None]:
+def _temporary_files_in(folder: Path) -> Iterator[None]:
     """Have this process make its temporary files in `folder`."""
-    import tempfile
-
     before = tempfile.tempdir
     tempfile.tempdir = str(folder)
     try:

@@ -182,7 +182,7 @@ def test_a_full_disk_leaves_no_file_and_names_the_security(workbook: Make, vendo
     path = workbook({"ADIB": vendor_rows(20_000)})
     script = (
         "import resource, sys; from pathlib import Path; from dbatch.data.convert import convert_workbook;"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000));"
         "print(convert_workbook(Path(sys.argv[1]), Path(sys.argv[2]))[0].error)"
     )
     out = tmp_path / "out"

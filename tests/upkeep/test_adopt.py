@@ -8,7 +8,7 @@ from pathlib import Path
 from dbatch.model import Receipt
 from dbatch.results.adopt import adopt, orphans
 from dbatch.results.ledger import open_ledger
-from dbatch.results.part import is_intact, read_rows
+from dbatch.results.part import is_intact
 
 MakeBatch = Callable[..., Path]
 MakeReceipt = Callable[..., Receipt]
@@ -53,24 +53,19 @@ def test_a_success_replaces_a_failure_and_a_failure_nothing(
         assert sorted(ledger.statuses().values()) == ["failed", "success"]
 
 
-def test_whatever_byte_of_a_part_is_damaged_only_what_was_published_is_adopted(
+def test_whatever_byte_of_a_part_is_damaged_nothing_of_it_is_adopted(
     make_batch: MakeBatch, made_receipt: MakeReceipt, make_part: MakePart
 ) -> None:
     folder = make_batch(done=[])
     (receipt,) = make_part(folder, [made_receipt(0, "AAA")])
     part = folder / receipt.part
     whole = part.read_bytes()
-    published = read_rows(part, ["key", "receipt", "days", "daily_pnl"])
 
-    refused = 0
     with open_ledger(folder) as ledger:
         for place in range(0, len(whole), 17):
             part.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
             (orphan,) = orphans(folder, ledger)
-            refused += not orphan.receipts
-            if orphan.receipts:  # of the file's end, which has statistics
-                assert repr(read_rows(part, ["key", "receipt", "days", "daily_pnl"])) == repr(published)
-    assert refused > len(whole) / 17 / 3
+            assert orphan.receipts == ()
 
 
 def test_a_truncated_or_foreign_file_is_never_adopted(

@@ -18,4 +18,4 @@ def default_data() -> tuple[str, str | None]:
     for folder in (Path("data", "parquet"), Path("data")):
         if folder.is_dir():
             return str(folder), None
-    return str(sample_path()), "no data given and no data/ folder here: running on the sample that ships with dbatch"
+    return str(sample_path()), "no --data given and no data/ folder here: running on the sample that ships with dbatch"

@@ -57,7 +57,10 @@ def stored_batch(folder: str | Path) -> StoredBatch:
     with reading_ledger(place) as ledger:
         facts = ledger.facts()
         runs = tuple(number for number, _, _ in ledger.runs())
+        is_empty = not facts and not ledger.statuses()
     held = facts.get("batch")
+    if is_empty:
+        raise OutputError(f"{folder}: holds no batch, its driver ended before it was planned; start it again")
     if held is None:
         raise OutputError(f"{folder}: holds a single run, no batch; the same 'dbatch run' goes on with it")
     faults = Faults()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -74,10 +74,25 @@ def within(blocks: Iterable[EventBlock], window: Window) -> Iterator[EventBlock]
 
 
 def cut(blocks: Iterable[EventBlock], rows: int) -> Iterator[EventBlock]:
-    """Yield `blocks` cut to at most `rows` rows each."""
+    """Yield the events of `blocks` in blocks of `rows`, the last one shorter: copies only where two are joined."""
+    begun: list[EventBlock] = []
+    missing = rows
     for block in blocks:
-        for first in range(0, len(block), rows):
-            yield block if len(block) <= rows else block.rows(slice(first, first + rows))
+        first = 0
+        while len(block) - first >= missing:
+            begun.append(block.rows(slice(first, first + missing)))
+            yield _joined(begun)
+            first += missing
+            begun, missing = [], rows
+        if first < len(block):
+            begun.append(block.rows(slice(first, None)))
+            missing -= len(begun[-1])
+    if begun:
+        yield _joined(begun)
+
+
+def _joined(blocks: Sequence[EventBlock]) -> EventBlock:
+    return blocks[0] if len(blocks) == 1 else EventBlock(*map(np.concatenate, zip(*blocks, strict=True)))
 
 
 def _one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -117,8 +132,8 @@ def _kinds(array: pa.Array, where: str) -> np.ndarray:
     indices = array.indices
     if indices.null_count:
         indices = indices.cast(pa.int32()).fill_null(len(names))
-    kinds: np.ndarray = codes[np.from_dlpack(indices)]
-    return kinds
+    positions: np.ndarray = np.from_dlpack(indices)
+    return codes.take(positions)  # in half the time of codes[positions]
 
 
 def _prices(array: pa.Array, where: str) -> np.ndarray:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Final
@@ -17,7 +18,7 @@ from dbatch.cache import IN_USE_SECONDS, cache_dir, cache_entries, remove_entry
 from dbatch.config.quantities import parse_size
 from dbatch.data.blocks import EventBlock, within
 from dbatch.data.cache_columns import LAYOUT, MOST_MAPPED_BYTES, Columns, DamagedEntryError
-from dbatch.data.cache_record import Recorder
+from dbatch.data.cache_record import Holder, Recorder
 from dbatch.data.faults import Faults
 from dbatch.data.read import fingerprint as fingerprint_of
 from dbatch.data.read import read_events, rows_hint
@@ -29,15 +30,19 @@ CACHE_SIZE: Final = "DBATCH_CACHE_SIZE"
 
 _DEFAULT_SIZE: Final = "10GiB"
 _ROW_BYTES: Final = 25
+_MAPPED_ROWS: Final = 1 << 20
+"""Rows of a block that need not be read: each one costs a compiled loop a tenth of a millisecond, and no memory."""
+
 _LOCK: Final = threading.Lock()
 _OPEN: Final[OrderedDict[str, Columns]] = OrderedDict()
-_RECORDED_HERE: Final[set[str]] = set()
+_NOT_STORED: Final[set[str]] = set()
+"""Keys that are being stored by another thread, or cannot be."""
 
 
 def cached_events(
     security: Security, fingerprint: str, rows: int, window: Window, faults: Faults, *, keep: bool
 ) -> Iterator[EventBlock]:
-    """Yield the events of `security` inside `window` in source order, at most `rows` a block.
+    """Yield the events of `security` inside `window` in source order, at most `rows` a block as they are read.
 
     They come from the cache when it has them, else from the source, and with `keep` they are in the cache
     afterwards, provided that its content still has `fingerprint`. Faults of cells are added to `faults` at the end,
@@ -48,7 +53,7 @@ def cached_events(
     stored = _stored(key)
     if stored is not None:
         try:
-            for block in stored.blocks(rows, window):
+            for block in stored.blocks(max(rows, _MAPPED_ROWS), window):
                 given += len(block)
                 yield block
             faults.include(stored.facts.counts, stored.facts.examples)
@@ -58,7 +63,7 @@ def cached_events(
     own = Faults()
     blocks = within(read_events(security, rows, own), Window(only_trades=window.only_trades))
     if keep and not given:
-        blocks = _recorded(blocks, key, security.source, fingerprint, own)
+        blocks = _kept(blocks, key, security.source, fingerprint, own)
     yield from _after(within(blocks, Window(window.start_day, window.end_day)), given)
     faults.include(own.counts, own.examples)
 
@@ -75,56 +80,67 @@ def _place() -> Path:
 
 def _stored(key: str) -> Columns | None:
     """Return the columns called `key`, which this process maps once; None where there are none of use."""
-    if not size_limit():
-        return None
     with _LOCK:
         found = _OPEN.get(key)
         if found is not None:
             _OPEN.move_to_end(key)
             return found
-    if not os.access(_place(), os.W_OK):
+    if not size_limit() or not os.access(_place(), os.W_OK):
         return None
     try:
-        found = Columns(_place() / key)
-    except FileNotFoundError:
-        return None
-    except (DamagedEntryError, OSError, ValueError):
+        return _opened(key, Columns.mapped(_place() / key))
+    except DamagedEntryError:
         _forget(key)
-        return None
+    except OSError:  # not there, or this process may not map as much
+        pass
+    return None
+
+
+def _opened(key: str, columns: Columns) -> Columns:
+    """Return `columns`, which are at hand from now on; the longest unused ones make room."""
     with _LOCK:
-        found = _OPEN.setdefault(key, found)
+        columns = _OPEN.setdefault(key, columns)
         while len(_OPEN) > 1 and sum(each.size for each in _OPEN.values()) > MOST_MAPPED_BYTES:
             _OPEN.popitem(last=False)
-    return found
+    return columns
 
 
 def _forget(key: str) -> None:
     with _LOCK:
         _OPEN.pop(key, None)
-    try:
+    with suppress(OSError):
         remove_entry(_place() / key)
-    except OSError:
-        _RECORDED_HERE.add(key)  # it stays as it is, and so is not made again
 
 
-def _recorded(
+def _kept(
     blocks: Iterable[EventBlock], key: str, source: Source, fingerprint: str, faults: Faults
 ) -> Iterator[EventBlock]:
-    """Yield `blocks`; they are stored when all have come by. One thread of this process stores them, once."""
+    """Yield `blocks`; when all have come by they are in the cache, or else in memory where they are not too many."""
     with _LOCK:
-        is_first = key not in _RECORDED_HERE
-        _RECORDED_HERE.add(key)
-    room = _room(source) if is_first else 0
+        room = 0 if key in _NOT_STORED else _room(source)
+        _NOT_STORED.add(key)
     if not room:
-        yield from blocks
-        return
-    with Recorder(_place(), room) as recorder:
+        holder = Holder()
         for block in blocks:
-            recorder.add(block)
+            holder.add(block)
             yield block
-        if recorder.is_going and _is_still(source, fingerprint):
-            recorder.publish(_place() / key, faults)
-    _make_room()
+        held = holder.columns(faults)
+        if held is not None:
+            _opened(key, held)
+        return
+    failed = False
+    try:
+        with Recorder(_place(), room) as recorder:
+            for block in blocks:
+                recorder.add(block)
+                yield block
+            failed = not recorder.is_going or not _is_still(source, fingerprint)
+            if not failed:
+                recorder.publish(_place() / key, faults)
+                _make_room()
+    finally:
+        if not failed:
+            _NOT_STORED.discard(key)
 
 
 def _is_still(source: Source, fingerprint: str) -> bool:

@@ -73,16 +73,30 @@ class ColumnFacts:
 
 
 class Columns:
-    """The stored columns in `folder`; raises OSError or DamagedEntryError when they cannot be had."""
+    """Columns of events, mapped from a folder or held in memory, and the facts about them."""
 
-    def __init__(self, folder: Path) -> None:
-        self._facts_path = folder / FACTS_NAME
-        self.facts = ColumnFacts.from_text(self._facts_path.read_text(encoding="ascii", errors="replace"))
-        self._maps: list[mmap.mmap] = []
-        self._block = EventBlock(*(self._map(folder / name, kind) for name, kind in COLUMN_TYPES.items()))
-        self.size = sum(column.nbytes for column in self._block)
-        self._is_checked = [False] * len(self.facts.sums)
-        self._touched = 0.0
+    def __init__(self, facts: ColumnFacts, block: EventBlock, home: Path | None = None) -> None:
+        self.facts = facts
+        self.size = sum(column.nbytes for column in block)
+        self._block = block
+        self._home = home
+        self._is_checked = [home is None] * len(facts.sums)
+        self._touched = -np.inf
+
+    @classmethod
+    def mapped(cls, folder: Path) -> Columns:
+        """Return the columns that are stored in `folder`.
+
+        Raises FileNotFoundError when it is not there, DamagedEntryError when it is not whole, OSError.
+        """
+        try:
+            facts = ColumnFacts.from_text((folder / FACTS_NAME).read_text(encoding="ascii", errors="replace"))
+        except FileNotFoundError as error:
+            if folder.exists():
+                raise DamagedEntryError(FACTS_NAME) from error
+            raise
+        columns = (_map(folder / name, kind, facts.rows) for name, kind in COLUMN_TYPES.items())
+        return cls(facts, EventBlock(*columns), folder)
 
     def blocks(self, rows: int, window: Window) -> Iterator[EventBlock]:
         """Yield the events of the dates of `window`, at most `rows` a block: read-only views of what is mapped.
@@ -98,17 +112,6 @@ class Columns:
         else:
             for first, end in self._of_days(self.facts.days, window):
                 yield from self._pieces(first, end, rows)
-
-    def _map(self, path: Path, kind: type) -> np.ndarray:
-        expected = self.facts.rows * np.dtype(kind).itemsize
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size != expected:
-                raise DamagedEntryError(path.name)
-            if not expected:
-                return np.empty(0, kind)
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self._maps.append(mapped)
-        return np.frombuffer(mapped, kind)
 
     def _pieces(self, first: int, end: int, rows: int) -> Iterator[EventBlock]:
         behind = first
@@ -139,27 +142,39 @@ class Columns:
         """Compare the segments of these rows with their checksums, each once in the life of this object."""
         for number in range(begin // SEGMENT_ROWS, -(-end // SEGMENT_ROWS)):
             if not self._is_checked[number]:
-                if segment_sums(self._block, number) != self.facts.sums[number]:
+                segment = slice(number * SEGMENT_ROWS, (number + 1) * SEGMENT_ROWS)
+                if checksums(self._block.rows(segment)) != self.facts.sums[number]:
                     raise DamagedEntryError(f"segment {number}")
                 self._is_checked[number] = True
 
     def _let_go(self) -> None:
-        for mapped in self._maps:
-            if hasattr(mapped, "madvise"):
-                mapped.madvise(mmap.MADV_DONTNEED)  # comes back from the file where somebody still looks
+        for column in self._block:
+            held: object = column.base
+            if isinstance(held, mmap.mmap) and hasattr(held, "madvise"):
+                held.madvise(mmap.MADV_DONTNEED)  # comes back from the file where somebody still looks
 
     def _touch(self) -> None:
         """Say that the columns are in use: what was used longest ago makes room."""
         now = time.monotonic()
-        if now - self._touched > _TOUCH_EVERY_SECONDS:
+        if self._home is not None and now - self._touched > _TOUCH_EVERY_SECONDS:
             self._touched = now
             with suppress(OSError):  # gone, but still mapped
-                os.utime(self._facts_path)
+                os.utime(self._home / FACTS_NAME)
 
 
-def segment_sums(block: EventBlock, number: int) -> list[int]:
-    """Return the checksums of the columns of segment `number` of `block`."""
-    segment = block.rows(slice(number * SEGMENT_ROWS, (number + 1) * SEGMENT_ROWS))
+def _map(path: Path, kind: type, rows: int) -> np.ndarray[Any, Any]:
+    """Return the numbers in the file at `path`, read-only; raises DamagedEntryError when there are not `rows`."""
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size != rows * np.dtype(kind).itemsize:
+                raise DamagedEntryError(path.name)
+            return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if rows else b"", kind)
+    except FileNotFoundError as error:
+        raise DamagedEntryError(path.name) from error
+
+
+def checksums(segment: EventBlock) -> list[int]:
+    """Return the checksums of the four columns of at most `SEGMENT_ROWS` rows."""
     return [_checksum(column) for column in segment]
 
 

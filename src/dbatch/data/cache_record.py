@@ -1,24 +1,83 @@
-"""Stores the events of one security in the cache, as they come by."""
+"""Keeps the events of one security, as they come by: in the cache, or in memory."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from contextlib import ExitStack, suppress
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from dbatch.cache import UNFINISHED
 from dbatch.data.blocks import NOT_A_TIME, EventBlock
-from dbatch.data.cache_columns import COLUMN_TYPES, FACTS_NAME, SEGMENT_ROWS, ColumnFacts, segment_sums
+from dbatch.data.cache_columns import (
+    COLUMN_TYPES,
+    FACTS_NAME,
+    MOST_MAPPED_BYTES,
+    SEGMENT_ROWS,
+    ColumnFacts,
+    Columns,
+    checksums,
+)
 from dbatch.data.faults import Faults
 
 _DAY_NS: Final = 86_400_000_000_000
 _NO_DAY: Final = -(1 << 40)
 _MOST_RUNS: Final = 20_000
+
+
+class _DayRuns:
+    """Where runs of rows of one day begin; see `ColumnFacts.days`."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[int | None, int]] | None = []
+        self._rows = 0
+        self._last = _NO_DAY - 1
+
+    def add(self, times: np.ndarray[Any, Any]) -> None:
+        """Add the next rows."""
+        if self.runs is None or not len(times):
+            return
+        days = np.where(times == NOT_A_TIME, _NO_DAY, times // _DAY_NS)
+        begins = np.flatnonzero(np.diff(days, prepend=self._last))
+        if len(self.runs) + len(begins) > _MOST_RUNS:
+            self.runs = None
+            return
+        found = zip(days[begins].tolist(), begins.tolist(), strict=True)
+        self.runs += [(None if day == _NO_DAY else day, self._rows + row) for day, row in found]
+        self._rows += len(times)
+        self._last = int(days[-1])
+
+
+class Holder:
+    """Keeps blocks of events in memory, unless they come to be more than `MOST_MAPPED_BYTES`."""
+
+    def __init__(self) -> None:
+        self._blocks: list[EventBlock] = []
+        self._size = 0
+        self._days = _DayRuns()
+
+    def add(self, block: EventBlock) -> None:
+        """Keep `block` behind what came before."""
+        self._size += sum(column.nbytes for column in block)
+        if self._size > MOST_MAPPED_BYTES:
+            self._blocks.clear()
+        else:
+            self._blocks.append(block)
+            self._days.add(block.timestamps)
+
+    def columns(self, faults: Faults) -> Columns | None:
+        """Return all that was added; None for nothing, or too much."""
+        if not self._blocks or self._size > MOST_MAPPED_BYTES:
+            return None
+        block = EventBlock(*map(np.concatenate, zip(*self._blocks, strict=True)))
+        for column in block:
+            column.flags.writeable = False
+        return Columns(ColumnFacts(len(block), [], self._days.runs, faults.counts, faults.examples), block)
 
 
 class Recorder:
@@ -33,15 +92,15 @@ class Recorder:
         self._most_bytes = most_bytes
         self._size = 0
         self._rows = 0
-        self._days: list[tuple[int | None, int]] | None = []
-        self._last_day = _NO_DAY - 1
+        self._days = _DayRuns()
         self._files = ExitStack()
+        self._columns: list[FileIO] = []
         self.is_going = True
         try:
             self._folder.mkdir(parents=True)
-            self._columns = [
-                self._files.enter_context(open(self._folder / name, "wb", buffering=0)) for name in COLUMN_TYPES
-            ]
+            for name in COLUMN_TYPES:
+                file = open(self._folder / name, "wb", buffering=0)  # noqa: SIM115
+                self._columns.append(self._files.enter_context(file))
         except OSError:
             self.is_going = False
 
@@ -60,7 +119,7 @@ class Recorder:
         self.is_going = self.is_going and self._size <= self._most_bytes
         if not self.is_going:
             return
-        self._note_days(block.timestamps)
+        self._days.add(block.timestamps)
         self._rows += len(block)
         try:
             for file, column in zip(self._columns, block, strict=True):
@@ -70,31 +129,21 @@ class Recorder:
 
     def publish(self, target: Path, faults: Faults) -> None:
         """Have all that was added found as `target`, unless somebody else was faster."""
-        if not self.is_going:
-            return
         with suppress(OSError):
             self._files.close()
-            mapped = EventBlock(*(self._written(name, kind) for name, kind in COLUMN_TYPES.items()))
-            sums = [segment_sums(mapped, number) for number in range(-(-self._rows // SEGMENT_ROWS))]
-            facts = ColumnFacts(self._rows, sums, self._days, faults.counts, faults.examples)
+            sums = [self._sums(first) for first in range(0, self._rows, SEGMENT_ROWS)]
+            facts = ColumnFacts(self._rows, sums, self._days.runs, faults.counts, faults.examples)
             (self._folder / FACTS_NAME).write_text(facts.to_text(), encoding="ascii")
             self._folder.rename(target)
 
-    def _written(self, name: str, kind: type) -> np.ndarray:
-        return np.memmap(self._folder / name, kind, "r") if self._rows else np.empty(0, kind)
-
-    def _note_days(self, times: np.ndarray) -> None:
-        """Add the runs of rows of one day that begin in `times`."""
-        if self._days is None:
-            return
-        days = np.where(times == NOT_A_TIME, _NO_DAY, times // _DAY_NS)
-        begins = np.flatnonzero(np.diff(days, prepend=self._last_day))
-        if len(self._days) + len(begins) > _MOST_RUNS:
-            self._days = None
-            return
-        for row, day in zip(begins.tolist(), days[begins].tolist(), strict=True):
-            self._days.append((None if day == _NO_DAY else day, self._rows + row))
-        self._last_day = int(days[-1]) if len(days) else self._last_day
+    def _sums(self, first: int) -> list[int]:
+        """Return the checksums of the segment that begins at row `first`, as it lies on the disk."""
+        rows = min(SEGMENT_ROWS, self._rows - first)
+        columns = (
+            np.fromfile(self._folder / name, kind, rows, offset=first * np.dtype(kind).itemsize)
+            for name, kind in COLUMN_TYPES.items()
+        )
+        return checksums(EventBlock(*columns))
 
 
 def _write(handle: int, data: memoryview) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dbatch.data.ahead import ahead
 from dbatch.data.blocks import EventBlock, block_of
 from dbatch.data.files import is_local, open_file
 from dbatch.data.header import EXPECTED_COLUMNS, find_columns, meaning_of, names_a_security
@@ -18,39 +19,63 @@ from dbatch.data.names import ticker_of
 from dbatch.errors import DataError, SchemaError
 from dbatch.schema import EVENT_COLUMNS
 
+_GROUP_ROWS: Final = 1 << 17
+"""What row groups of most writers, ours too, are multiples of."""
+
+_BUFFER_BYTES: Final = 1 << 22
+"""Read of a column at a time: without, all of a row group's, which some writers make as large as the file."""
+
+_MANY_ROWS: Final = 1 << 21
+"""From so many rows on, threads decode a file: some hundredths of a second are saved then."""
+
 
 def read_parquet(path: str, rows: int, only: Sequence[str] = ()) -> Iterator[EventBlock]:
     """Yield the events of one file in file order, at most `rows` a block.
 
     `only` keeps the rows with these values in the file's security column; without it the column must hold one
     security, lest several be replayed as one. Row group by row group, so that a file
-    larger than memory streams. Raises DataError, naming the file, when it is not readable Parquet or its pages
-    fail their checksums, SchemaError for columns that are not events'.
+    larger than memory streams; of a large file the next blocks are decoded while the caller looks at one. Raises
+    DataError, naming the file, when it is not readable Parquet or its pages fail their checksums, SchemaError for
+    columns that are not events'.
     """
-    for columns in parquet_columns(path, rows, only):
-        yield block_of(pa.RecordBatch.from_arrays(columns, list(EVENT_COLUMNS)), path)
+    with _opened(path) as file:
+        blocks = _blocks(file, path, rows, only)
+        yield from ahead(blocks) if file.metadata.num_rows >= _MANY_ROWS else blocks
+
+
+def _blocks(file: pq.ParquetFile, path: str, rows: int, only: Sequence[str]) -> Generator[EventBlock, None, None]:
+    # blocks that end where row groups do are decoded with a sixth less CPU
+    for columns in _columns(file, path, max(rows, _GROUP_ROWS), only):
+        block = block_of(pa.RecordBatch.from_arrays(columns, list(EVENT_COLUMNS)), path)
+        for first in range(0, len(block), rows):
+            yield block.rows(slice(first, first + rows))
 
 
 def parquet_columns(path: str, rows: int, only: Sequence[str] = ()) -> Iterator[list[pa.Array]]:
     """Yield the four columns of events as they stand in the file, in the order of `EVENT_COLUMNS`."""
     with _opened(path) as file:
-        names = file.schema_arrow.names
-        try:
-            found = find_columns(names)
-        except SchemaError as error:
-            raise SchemaError(f"{path}: {error}") from error
-        if found is None:
-            listed = ", ".join(map(repr, names)) or "none"
-            raise SchemaError(f"{path}: has columns {listed}; events need {EXPECTED_COLUMNS}")
-        wanted = [names[position] for position in found.positions]
-        security = _security_column(file, path)
-        read = wanted if security is None else [*wanted, security]
-        seen: set[str] = set()
-        groups = _row_groups(file, security, only)
-        for batch in file.iter_batches(batch_size=rows, columns=read, row_groups=groups, use_threads=False):
-            if security is not None:
-                batch = _rows_of(only, batch, security, seen, path)
-            yield [batch.column(name) for name in wanted]
+        yield from _columns(file, path, rows, only)
+
+
+def _columns(file: pq.ParquetFile, path: str, rows: int, only: Sequence[str]) -> Iterator[list[pa.Array]]:
+    names = file.schema_arrow.names
+    try:
+        found = find_columns(names)
+    except SchemaError as error:
+        raise SchemaError(f"{path}: {error}") from error
+    if found is None:
+        listed = ", ".join(map(repr, names)) or "none"
+        raise SchemaError(f"{path}: has columns {listed}; events need {EXPECTED_COLUMNS}")
+    wanted = [names[position] for position in found.positions]
+    security = _security_column(file, path)
+    read = wanted if security is None else [*wanted, security]
+    seen: set[str] = set()
+    groups = _row_groups(file, security, only)
+    threads = file.metadata.num_rows >= _MANY_ROWS  # a column each
+    for batch in file.iter_batches(batch_size=rows, columns=read, row_groups=groups, use_threads=threads):
+        if security is not None:
+            batch = _rows_of(only, batch, security, seen, path)
+        yield [batch.column(name) for name in wanted]
 
 
 def parquet_facts(path: str, key: str) -> dict[str, Any] | None:
@@ -58,6 +83,12 @@ def parquet_facts(path: str, key: str) -> dict[str, Any] | None:
     with _opened(path) as file:
         stored = (file.metadata.metadata or {}).get(key.encode())
     return None if stored is None else dict(json.loads(stored))
+
+
+def parquet_rows(path: str) -> int:
+    """Return how many rows the file has."""
+    with _opened(path) as file:
+        return int(file.metadata.num_rows)
 
 
 def parquet_securities(path: str) -> list[str] | None:
@@ -77,7 +108,7 @@ def parquet_securities(path: str) -> list[str] | None:
 
 @contextmanager
 def _opened(path: str) -> Iterator[pq.ParquetFile]:
-    options: dict[str, Any] = {"pre_buffer": False, "page_checksum_verification": True}
+    options = {"pre_buffer": False, "buffer_size": _BUFFER_BYTES, "page_checksum_verification": True}
     try:
         with open_file(path) as source:
             probe = pq.ParquetFile(source, **options)

@@ -82,6 +82,15 @@ def size_hint(source: Source) -> int:
     return sum(os.path.getsize(path) for path in source.paths if os.path.exists(path))
 
 
+def rows_hint(source: Source) -> int:
+    """Return how many rows the files of `source` say they have; 0 where they do not say."""
+    if source.kind != "parquet" or source.only or not all(map(is_local, source.paths)):
+        return 0
+    from dbatch.data.parquet import parquet_rows
+
+    return sum(map(parquet_rows, source.paths))
+
+
 def converted(security: Security) -> Path:
     """Return the Parquet file made from a workbook's sheets, from the cache while the workbook is unchanged."""
     from dbatch.data.excel import SheetGroup, convert_security, list_securities

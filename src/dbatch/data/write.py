@@ -25,7 +25,8 @@ class EventWriter:
             path,
             schema,
             compression="lz4",
-            use_dictionary=["type"],
+            use_dictionary=["type", "price"],
+            column_encoding=dict.fromkeys(("timestamp", "volume"), "DELTA_BINARY_PACKED"),
             write_page_checksum=True,
             version="2.6",
         )

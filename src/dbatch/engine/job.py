@@ -225,7 +225,7 @@ def _run_python(
         kept = block if seen.all() else block.rows(seen)
         skipped += len(block) - len(kept)
         if len(kept):
-            days.update(np.unique(kept.timestamps[kept.kinds == _TRADE] // _DAY).tolist())
+            days.update(_days_of(kept.timestamps[kept.kinds == _TRADE]))
             state = handler(security, chunk_of(kept), orderbook, state)
             if not isinstance(state, dict):
                 raise HandlerError(f"the handler returned {type(state).__name__}, must return the state (a dict)")
@@ -240,6 +240,14 @@ def _run_python(
 _DAY = 86_400_000_000_000
 
 
+def _days_of(times: np.ndarray) -> list[int]:
+    """Return the days since 1970 of `times`, one for each run of them: a quarter of what finding distinct ones costs."""
+    days = times // _DAY
+    begins = np.flatnonzero(np.diff(days, prepend=days[:1] - 1))
+    found: list[int] = days[begins].tolist()
+    return found
+
+
 def chunk_of(block: EventBlock) -> Any:
     """Return the DataFrame that a plain handler gets: `schema.EVENT_COLUMNS` in order, `type` as lower-case text.
 
@@ -248,10 +256,17 @@ def chunk_of(block: EventBlock) -> Any:
     """
     if len(block) > _SMALL:
         return _frame_of(block)
+    place = _place(block)
     kept = getattr(_THREAD, "frame", None)
-    if kept is None or kept[0] is not block:
-        kept = _THREAD.frame = (block, _frame_of(block))
-    return kept[1].copy()
+    if kept is None or not (kept[0] is block or (place is not None and kept[1] == place)):
+        kept = _THREAD.frame = (block, place, _frame_of(block))
+    return kept[2].copy()
+
+
+def _place(block: EventBlock) -> tuple[Any, ...] | None:
+    """Return where `block` lies in memory, by which it is known again while it lives; None where it may change."""
+    places = [column.__array_interface__["data"] for column in block]
+    return (len(block), *places) if all(is_read_only for _, is_read_only in places) else None
 
 
 def _frame_of(block: EventBlock) -> Any:

@@ -18,12 +18,11 @@ import numpy as np
 import psutil
 import pyarrow as pa
 
-from dbatch.data.blocks import within
+from dbatch.data.blocks import cut
+from dbatch.data.cache import cached_events
 from dbatch.data.faults import Faults
-from dbatch.data.read import read_events
 from dbatch.durable import passed
 from dbatch.engine.fills import Fills
-from dbatch.engine.held import held_events
 from dbatch.engine.job import JobResult, run_job
 from dbatch.engine.missing import missing_columns
 from dbatch.errors import DataError, DbatchError, MissingDataError, StorageError
@@ -124,10 +123,11 @@ def _run(context: RunContext, job: Job, load: Load, stop: Ask, faults: Faults) -
         _seed(context.seed, job)
     sections = context.sections or {job.config_name: job.section}
     handler = make_handler(context.strategy, sections, load=load)
-    if context.sweep:
-        blocks = held_events(job.security, job.fingerprint, context.chunk_rows, context.window, faults)
-    else:
-        blocks = within(read_events(job.security, context.chunk_rows, faults), context.window)
+    blocks = cached_events(
+        job.security, job.fingerprint, context.chunk_rows, context.window, faults, keep=context.sweep
+    )
+    if not context.compiled:
+        blocks = cut(blocks, context.chunk_rows)  # chunks are the same wherever the events come from
     needs = declared_needs(context.strategy, handler)
     result = run_job(handler, job.config_name, job.section, blocks, needs=needs, stop=stop)
     return with_events(result, context, job, faults)

@@ -87,6 +87,8 @@ def locked(output_dir: Path) -> Iterator[None]:
         _write_note(output_dir / HOLDER_NAME, me)
         yield
     finally:
+        with suppress(OSError):  # what workers left that were killed; the next driver sees to what stays
+            sweep_temporaries(output_dir)
         (output_dir / HOLDER_NAME).unlink(missing_ok=True)
         lock.release()
 

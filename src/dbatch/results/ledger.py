@@ -22,7 +22,9 @@ DERIVED: Final = "derived"
 
 _VERSION: Final = 2
 
-_TABLES: Final = """
+_TABLES: Final = f"""
+begin;
+pragma user_version = {_VERSION};
 create table if not exists receipts (
     sequence integer primary key autoincrement,
     key text not null unique,
@@ -58,6 +60,7 @@ create table if not exists facts (
     name text primary key,
     value text not null
 ) without rowid;
+commit;
 """
 
 
@@ -254,9 +257,8 @@ def open_ledger(output_dir: Path) -> Iterator[Ledger]:
         try:
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = full")
-            _check_version(connection)
+            _has_tables(connection)
             connection.executescript(_TABLES)
-            connection.execute(f"pragma user_version = {_VERSION}")
         except sqlite3.OperationalError as error:
             raise StorageError(f"results could not be kept: {path}: {error}") from error
         except sqlite3.DatabaseError as error:
@@ -278,7 +280,8 @@ def reading_ledger(output_dir: Path) -> Iterator[Ledger]:
     options = "immutable=1" if nobody_writes else "mode=ro"  # the latter makes files of its own beside the ledger
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True)) as connection:
-            _check_version(connection)
+            if not _has_tables(connection):
+                raise OutputError(f"{output_dir}: holds no batch, its driver ended before it was planned; start it again")
             yield Ledger(connection, path)
     except sqlite3.DatabaseError as error:
         raise OutputError(f"{path}: not a readable ledger ({error})") from error
@@ -290,9 +293,10 @@ def read_receipts(output_dir: Path) -> dict[str, Receipt]:
         return ledger.receipts()
 
 
-def _check_version(connection: sqlite3.Connection) -> None:
-    """Raise DatabaseError for a ledger of another version of dbatch."""
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    """Return whether anything was ever written. Raises DatabaseError for a ledger of another version of dbatch."""
     (version,) = connection.execute("pragma user_version").fetchone()
     tables: Sequence[Any] = connection.execute("select 1 from sqlite_master where name = 'receipts'").fetchall()
     if tables and version != _VERSION:
         raise sqlite3.DatabaseError(f"of version {version} of ledgers, this dbatch reads version {_VERSION}")
+    return bool(tables)

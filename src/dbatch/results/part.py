@@ -87,6 +87,11 @@ def part_name(keys: Sequence[str], sha256: str, *, lean: bool = False) -> str:
     return f"parts/{name[:2]}/{name}-{sha256[:8]}{_LEAN if lean else ''}.parquet"
 
 
+def is_named_after(part: str, sha256: str) -> bool:
+    """Return whether the part called so was published with contents of that hash."""
+    return part.removesuffix(".parquet").removesuffix(_LEAN).endswith(f"-{sha256[:8]}")
+
+
 def is_lean(part: str) -> bool:
     """Return whether the part called so holds no fills."""
     return part.endswith(f"{_LEAN}.parquet")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from dbatch.lifetime import sweep_scratch
 from dbatch.trials.trial import Measured, Trial
 
 
@@ -69,6 +70,7 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
             process.kill()
     child.wait()
     psutil.wait_procs(family, timeout=5)
+    sweep_scratch()
 
 
 def _death(code: int, log: Path) -> str:
