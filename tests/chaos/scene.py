@@ -31,7 +31,7 @@ from dbatch.engine.execute import Execution
 from dbatch.errors import OutputError
 from dbatch.results.consolidate import read_results, result_digest
 from dbatch.results.folder import temporaries
-from dbatch.results.ledger import reading_ledger
+from dbatch.results.ledger import LEDGER_NAME, reading_ledger
 from dbatch.results.part import file_hash
 
 MARK = "DBATCH_TEST_MARK"
@@ -214,20 +214,25 @@ class Scene:
 
     def torn_files(self) -> Iterator[str]:
         """Yield the files that do not hold what they should, whether all jobs are done or not."""
-        try:
-            with reading_ledger(self.out) as ledger:
-                for part, sha256 in ledger.parts().items():
-                    if file_hash(self.out / part) != sha256:
-                        yield f"{part} is not what was published"
-        except OutputError as error:
-            if "holds no batch" not in str(error):
-                yield str(error)
+        for part, sha256 in self._parts().items():
+            if file_hash(self.out / part) != sha256:
+                yield f"{part} is not what was published"
         for path in self.out.rglob("*.parquet"):
             try:
                 with pq.ParquetFile(path, page_checksum_verification=True) as file:
                     file.read()
             except Exception as error:  # noqa: BLE001 - whatever it is, that file cannot be read
                 yield f"{path} is torn: {error}"
+
+    def _parts(self) -> dict[str, str]:
+        """Return the hash of each part as the ledger knows it, none where nothing was written yet."""
+        try:
+            with reading_ledger(self.out) as ledger:
+                return ledger.parts()
+        except OutputError as error:
+            if (self.out / LEDGER_NAME).exists() and "holds no batch" not in str(error):
+                raise
+            return {}
 
     def receipts(self) -> int:
         """Return how many jobs have a receipt, 0 where there is no ledger yet."""

@@ -160,7 +160,7 @@ class _Driver:
         """Yield what `execute` does; meanwhile a signal ends the batch in good order."""
         used = packer.contexts
         chosen = [context for context in contexts if context.run_id in used]
-        execution, control = self._execution(chosen), self._control
+        execution, control = self._execution(), self._control
         executed = execute(execution, chosen, packer, at_most=packer.left, on_start=begin, control=control)
         control.listening = True
         try:
@@ -169,12 +169,11 @@ class _Driver:
         finally:
             control.listening = False
 
-    def _execution(self, contexts: Sequence[RunContext]) -> Execution:
+    def _execution(self) -> Execution:
         execution = self._options.execution
         if execution.workers is None and self._plan.batch.max_workers is not None:
             execution = replace(execution, workers=self._plan.batch.max_workers)
-        light = all(context.compiled or context.isolated for context in contexts)
-        if light or self._options.isolate == "none":  # compiled loops and waiting for a child leave the lock alone
+        if self._options.isolate == "none":
             execution = replace(execution, cluster="threads")
         return execution
 

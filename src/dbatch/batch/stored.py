@@ -60,7 +60,7 @@ def stored_batch(folder: str | Path) -> StoredBatch:
         is_empty = not facts and not ledger.statuses()
     held = facts.get("batch")
     if is_empty:
-        raise OutputError(f"{folder}: holds no batch, its driver ended before it was planned; start it again")
+        raise OutputError(f"{folder}: holds no batch, its driver ended before it was planned; start again")
     if held is None:
         raise OutputError(f"{folder}: holds a single run, no batch; the same 'dbatch run' goes on with it")
     faults = Faults()

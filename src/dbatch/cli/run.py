@@ -159,7 +159,7 @@ def _print_plan(plan: Plan, request: RunRequest, as_json: bool) -> None:
         return
     for note in plan.notes:
         typer.echo(f"note: {note}", err=True)
-    kind = request.execution.kind(plan.compiled)
+    kind = request.execution.kind(plan.compiled or bool(request.limits))
     typer.echo(f"strategy  {plan.ref.name} ({plan.ref.origin})")
     typer.echo(f"data      {plan.market.origin}")
     slots = "" if kind == "existing" else f", {request.execution.slots(len(plan.jobs))} at a time"

@@ -80,7 +80,7 @@ class Columns:
         self.size = sum(column.nbytes for column in block)
         self._block = block
         self._home = home
-        self._is_checked = [home is None] * len(facts.sums)
+        self._is_checked = [home is None] * -(-facts.rows // SEGMENT_ROWS)
         self._touched = -np.inf
 
     @classmethod
@@ -187,9 +187,9 @@ def _checksum(column: np.ndarray[Any, Any]) -> int:
     data = column.view(np.uint8)
     words = data[: len(data) // 8 * 8].view(np.uint64)
     rest = int.from_bytes(data[len(words) * 8 :].tobytes(), sys.byteorder)
-    return (int(np.dot(words, _weights()[: len(words)])) + rest) % 2**64
+    return (int(np.dot(words, _weights(SEGMENT_ROWS)[: len(words)])) + rest) % 2**64
 
 
 @lru_cache(maxsize=1)
-def _weights() -> np.ndarray[Any, Any]:
-    return (np.arange(SEGMENT_ROWS, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) | np.uint64(1)
+def _weights(count: int) -> np.ndarray[Any, Any]:
+    return (np.arange(count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) | np.uint64(1)

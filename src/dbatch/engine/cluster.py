@@ -51,12 +51,8 @@ _OWN_CLUSTER: Final[dict[str, Any]] = {
 
 
 @contextmanager
-def open_client(
-    kind: Kind, workers: int, *, address: str | None, dashboard: bool, children: bool = False
-) -> Iterator[Any]:
+def open_client(kind: Kind, workers: int, *, address: str | None, dashboard: bool) -> Iterator[Any]:
     """Yield a distributed client: workers as threads of this process, as processes, or the cluster at `address`.
-
-    `children` lets worker processes start processes of their own.
 
     Everything of our own listens on loopback only. Our cluster and its processes end with the block; a cluster
     that was there stays. Raises UsageError when nothing answers at `address`.
@@ -74,7 +70,7 @@ def open_client(
             yield client
         return
     with scratch_folder() as folder:
-        ours = _OWN_CLUSTER | {"distributed.worker.daemon": not children, "temporary-directory": folder}
+        ours = _OWN_CLUSTER | {"temporary-directory": folder}
         with dask.config.set(ours), _signals_kept_from_children():
             cluster = _local_cluster(kind == "processes", workers, dashboard)
         with cluster:

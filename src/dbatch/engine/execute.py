@@ -38,13 +38,13 @@ class Execution:
         """Return how many jobs of `jobs` run at a time on this machine."""
         return 1 if self.serial else max(1, min(self.workers or _cores(), jobs))
 
-    def kind(self, compiled: bool) -> Kind:
-        """Return what runs the jobs: compiled loops let go of the interpreter, plain handlers need processes."""
+    def kind(self, light: bool) -> Kind:
+        """Return what runs the jobs; `light` ones, compiled or in processes of their own, leave the interpreter be."""
         if self.serial:
             return "serial"
         if self.scheduler is not None:
             return "existing"
-        return self.cluster or ("threads" if compiled else "processes")
+        return self.cluster or ("threads" if light else "processes")
 
     def ordered(self, jobs: Iterable[Job]) -> list[Job]:
         """Return `jobs` in the order in which they are started."""
@@ -77,7 +77,7 @@ def execute(
     known = {context.run_id: context for context in contexts}
     control = control or Control()
     slots = execution.slots(at_most)
-    kind = execution.kind(all(context.compiled for context in known.values()))
+    kind = execution.kind(all(context.compiled or context.isolated for context in known.values()))
     if kind == "serial":
         from dbatch.engine.ready import load
         from dbatch.engine.sequential import run_sequential
@@ -91,11 +91,8 @@ def execute(
     from dbatch.engine.cluster import dashboard_link, open_client
     from dbatch.engine.distributed import run_distributed, run_registered
 
-    children = any(context.isolated for context in known.values())
     with (
-        open_client(
-            kind, slots, address=execution.scheduler, dashboard=execution.dashboard, children=children
-        ) as client,
+        open_client(kind, slots, address=execution.scheduler, dashboard=execution.dashboard) as client,
         run_registered(client, known, ship=kind == "existing") as plugin,
     ):
         running = max(sum(client.nthreads().values()), 1)

@@ -241,7 +241,7 @@ _DAY = 86_400_000_000_000
 
 
 def _days_of(times: np.ndarray) -> list[int]:
-    """Return the days since 1970 of `times`, one for each run of them: a quarter of what finding distinct ones costs."""
+    """Return the days since 1970 of `times`, one for each run of them: cheaper than looking for distinct ones."""
     days = times // _DAY
     begins = np.flatnonzero(np.diff(days, prepend=days[:1] - 1))
     found: list[int] = days[begins].tolist()

@@ -281,7 +281,7 @@ def reading_ledger(output_dir: Path) -> Iterator[Ledger]:
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True)) as connection:
             if not _has_tables(connection):
-                raise OutputError(f"{output_dir}: holds no batch, its driver ended before it was planned; start it again")
+                raise OutputError(f"{output_dir}: holds no batch, its driver ended before it was planned; start again")
             yield Ledger(connection, path)
     except sqlite3.DatabaseError as error:
         raise OutputError(f"{path}: not a readable ledger ({error})") from error

@@ -19,7 +19,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     except OSError as error:
-        raise StorageError(f"results could not be kept: {path}: {error.strerror or error}") from error
+        raise _not_kept(path, content, error) from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -30,11 +30,15 @@ def write_atomically(path: Path, content: bytes) -> None:
         move_into_place(temporary, path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        said = f"{path}: {error.strerror or error}, {len(content)} bytes were to be written"
-        raise StorageError(f"results could not be kept: {said}") from error
+        raise _not_kept(path, content, error) from error
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _not_kept(path: Path, content: bytes, error: OSError) -> StorageError:
+    said = f"{path}: {error.strerror or error}, {len(content)} bytes were to be written"
+    return StorageError(f"results could not be kept: {said}")
 
 
 def parquet_bytes(table: pa.Table, *, rows: int | None = None) -> bytes:
