@@ -258,8 +258,23 @@ def _column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
 _SIDES = pa.StringArray.from_buffers(2, pa.py_buffer(np.array([0, 4, 7], np.int32)), pa.py_buffer(b"sellbuy"))
 
 
+_LOOK_EVERY_SEC = 0.02
+_SEEN = (float("-inf"), 0.0)
+
+
 def peak_rss_mb() -> float:
-    """Return this process's largest resident memory so far, in MiB (the current one where the system keeps none)."""
+    """Return this process's largest resident memory so far, in MiB (the current one where the system keeps none).
+
+    It may be some hundredths of a second old: asking takes as long as a small job.
+    """
+    global _SEEN  # a pair that is replaced whole, whichever thread does it
+    now = time.monotonic()
+    if now - _SEEN[0] > _LOOK_EVERY_SEC:
+        _SEEN = now, _peak_rss_mb()
+    return _SEEN[1]
+
+
+def _peak_rss_mb() -> float:
     if sys.platform == "win32":
         return float(psutil.Process().memory_info().peak_wset / _MEBIBYTE)
     import resource

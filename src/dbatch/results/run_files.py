@@ -40,6 +40,10 @@ class RunFolder:
     trades: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
+MOST_FOLDERS: Final = 5_000
+"""Making two small files for each of ten thousand runs takes as long as computing them."""
+
+
 def run_folder_name(number: int, run_id: str) -> str:
     """Return what the folder of a run is called.
 
@@ -52,7 +56,10 @@ def run_folder_name(number: int, run_id: str) -> str:
 def run_folders(
     facts: Mapping[str, Any], ledger: Ledger, summary: Mapping[str, Sequence[Any]], jobs: JobTable
 ) -> Iterator[RunFolder]:
-    """Yield the folder of each run in order; `summary` has the columns of `batch_summary`."""
+    """Yield the folder of each run in order; `summary` has the columns of `batch_summary`.
+
+    Of more than `MOST_FOLDERS` runs those alone have one that did not succeed, or whose fills are kept.
+    """
     file_names = _file_names(facts)
     about = {
         "batch_name": facts.get("batch", {}).get("batch_name"),
@@ -64,6 +71,8 @@ def run_folders(
         run |= {**about, "run_id": run_id, "run_index": number}
         own = list(islice(rows, summary["securities"][place]))
         records = [dict(zip(_RECORD, row, strict=False)) for row in own]  # the words, last in a row, are left out
+        if len(summary["run_id"]) > MOST_FOLDERS and run["status"] == "success" and not _keeps_fills(records):
+            continue
         yield _folder(run, spec, records, [row[-1] for row in own], file_names)
 
 
@@ -77,7 +86,7 @@ def _folder(
     trades: dict[str, tuple[str, int]] = {}
     texts = {LOG_NAME: _log(run, records, words)}
     good = [record for record in records if record["status"] == "success"]
-    if good and all(keeps_fills(record["part"]) for record in good):
+    if _keeps_fills(records):
         names = (f"{_file_name(record['security'], file_names)}{TRADES_ENDING}" for record in good)
         trades = {name: (record["part"], record["row"]) for name, record in zip(names, good, strict=True)}
         texts[SUMMARY_NAME] = _summary(records)
@@ -93,6 +102,11 @@ def _folder(
     }
     texts[MANIFEST_NAME] = utf8(f"{_json(manifest)}\n")
     return RunFolder(run_folder_name(run["run_index"], run["run_id"]), texts, trades)
+
+
+def _keeps_fills(records: Sequence[Mapping[str, Any]]) -> bool:
+    good = [record for record in records if record["status"] == "success"]
+    return bool(good) and all(keeps_fills(record["part"]) for record in good)
 
 
 def _log(run: Mapping[str, Any], records: Sequence[Mapping[str, Any]], words: Sequence[Words]) -> bytes:
