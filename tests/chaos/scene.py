@@ -242,7 +242,6 @@ class Scene:
         except Exception:  # noqa: BLE001 - it is being made
             return 0
 
-
     def wait_for_receipts(self, count: int, driver: subprocess.Popen[bytes]) -> None:
         """Wait until `count` jobs have a receipt; `driver` sees to it."""
         wait_until(lambda: self.receipts() >= count or driver.poll() is not None)

@@ -45,7 +45,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty cache in small segments, and a process that has nothing open; yields where events are stored."""
     monkeypatch.setenv("DBATCH_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(cache_columns, "SEGMENT_ROWS", SEGMENT)
-    monkeypatch.setattr(cache_record, "SEGMENT_ROWS", SEGMENT)
+
     another_process()
     yield tmp_path / "cache" / "events"
     another_process()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import typer
@@ -62,7 +63,7 @@ def test_a_file_has_the_canonical_schema_page_checksums_and_says_where_it_comes_
     with pq.ParquetFile(target, page_checksum_verification=True) as file:
         schema, group = file.schema_arrow, file.metadata.row_group(0)
         assert file.read().num_rows == 20
-    assert schema.equals(EVENT_ARROW_SCHEMA)
+    assert schema.equals(pa.schema([field.with_nullable(False) for field in EVENT_ARROW_SCHEMA]))
     assert "RLE_DICTIONARY" in group.column(1).encodings
     assert json.loads(schema.metadata[b"dbatch"]) == {
         "security": "ADIB",

@@ -149,11 +149,11 @@ def table(rows: Sequence[Row], jobs: int) -> str:
         f"milliseconds a job, {jobs:,} jobs that do nothing, {WORKERS} workers; target: ratios <= {TARGET}",
         f"{'':12}{'wall':>9}{'ratio':>8}{'CPU':>9}{'ratio':>8}{'wall beyond start':>20}{'ratio':>8}",
     ]
-    for one in rows:
-        lines.append(
-            f"{one.way:12}{one.wall_ms:9.3f}{one.wall_ratio:8.3f}{one.cpu_ms:9.3f}{one.cpu_ratio:8.3f}"
-            f"{one.wall_ms_beyond_start:20.3f}{one.wall_ratio_beyond_start:8.3f}"
-        )
+    lines += [
+        f"{one.way:12}{one.wall_ms:9.3f}{one.wall_ratio:8.3f}{one.cpu_ms:9.3f}{one.cpu_ratio:8.3f}"
+        f"{one.wall_ms_beyond_start:20.3f}{one.wall_ratio_beyond_start:8.3f}"
+        for one in rows
+    ]
     return "\n".join(lines)
 
 

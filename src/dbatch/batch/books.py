@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,14 @@ from dbatch.results.part import file_hash
 from dbatch.results.run_table import SEVERITY
 
 
+@dataclass(frozen=True)
+class _Damage:
+    """Keys of jobs whose part is not there as it was published, and the parts that hold something else."""
+
+    keys: set[str]
+    parts: set[str]
+
+
 @dataclass
 class Books:
     """The ledger of one call: `note` is told what the user should know; `is_new` once its plan is another one."""
@@ -31,6 +39,7 @@ class Books:
     started_at: str = field(default_factory=lambda: now())
     is_new: bool = False
     _before: dict[str, Any] = field(default_factory=dict)
+    _damage: _Damage = field(default_factory=lambda: _Damage(set(), set()))
 
     @property
     def was_ended(self) -> bool:
@@ -42,14 +51,16 @@ class Books:
         """Return what files of the batch held before this call, as the ledger knew it."""
         return self._before.get(DERIVED)
 
-    def open(self) -> list[Planned]:
+    def open(self, redo: Collection[str]) -> list[Planned]:
         """Write the plan down and return its jobs, those with accepted stale results as they were.
 
-        Raises OutputError when the folder holds another batch, or stale results that the options do not decide on.
+        A stale result is none that is damaged, or that has a status of `redo`. Raises OutputError when the folder
+        holds another batch, or stale results that the options do not decide on.
         """
         facts = self._before = self.ledger.facts()
         self._refuse_other(facts.get("batch"))
-        planned = self._decided(facts.get("inputs", ()))
+        self._damage = self._found_damage()
+        planned = self._decided(facts.get("inputs", ()), redo)
         numbers = {run.number for run in self.plan.runs}
         kept = self.ledger.planned()
         others = [job for job in kept if job.run not in numbers]  # of calls with another --range
@@ -77,28 +88,23 @@ class Books:
 
         Parts that hold something else go too, lest they are taken for unfinished business.
         """
-        folder, published = self.plan.output_dir, self.ledger.parts()
-        found = {part: file_hash(folder / part) for part in published}
+        if self._damage.keys:
+            self.ledger.forget(self._damage.keys)
+        for part in self._damage.parts:
+            (self.plan.output_dir / part).unlink(missing_ok=True)
+        return len(self._damage.keys)
+
+    def _found_damage(self) -> _Damage:
+        published = self.ledger.parts()
+        found = {part: file_hash(self.plan.output_dir / part) for part in published}
         bad = {part for part, sha256 in published.items() if found[part] != sha256}
-        keys = [receipt.key for receipt in self.ledger.each_receipt() if receipt.part in bad] if bad else []
-        if keys:
-            self.ledger.forget(keys)
-        for part in bad:
-            if found[part] is not None:
-                (folder / part).unlink(missing_ok=True)
-        return len(keys)
+        keys = {receipt.key for receipt in self.ledger.each_receipt() if receipt.part in bad} if bad else set()
+        return _Damage(keys, {part for part in bad if found[part] is not None})
 
     def close(self, *, computed: int, reason: str | None, state: str | None) -> None:
-        """Write down how this call ended: `state`, or None for a batch that came to its end.
-
-        A call that found nothing to compute leaves no trace.
-        """
+        """Write down how this call ended: `state`, or None for a batch that came to its end."""
         _, jobs = self.counts()
         ended = state or ("finished" if set(jobs) <= {"success"} else "failed")
-        before = self._before
-        if not computed and state is None and before.get("finished_at"):
-            self.ledger.remember(state=ended, finished_at=before["finished_at"])
-            return
         session = {
             "started_at": self.started_at,
             "finished_at": now(),
@@ -111,8 +117,12 @@ class Books:
         self.ledger.remember(
             state=ended,
             finished_at=session["finished_at"],
-            sessions=[*before.get("sessions", []), session],
+            sessions=[*self._before.get("sessions", []), session],
         )
+
+    def leave_no_trace(self) -> None:
+        """Write down what was known before this call, which changed nothing."""
+        self.ledger.remember(**self._before)
 
     def counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """Return how many runs, and how many jobs, there are of each status."""
@@ -135,7 +145,7 @@ class Books:
                 "choose another --name or --output-root, or --rerun to replace it"
             )
 
-    def _decided(self, before: Sequence[Mapping[str, Any]]) -> list[Planned]:
+    def _decided(self, before: Sequence[Mapping[str, Any]], redo: Collection[str]) -> list[Planned]:
         planned = list(self.plan.planned())
         stale = find_stale(self.ledger, planned, before, [setup.facts() for setup in self.plan.setups])
         if stale:
@@ -145,7 +155,9 @@ class Books:
         accepted = {(job.run, job.security): job for job in self.ledger.planned() if job.stale}
         if self.options.stale == "accept":
             accepted |= {(job.run, job.security): replace(job, stale=True) for job in stale.jobs}
-        return [accepted.get((job.run, job.security), job) for job in planned]
+        done = {key for key, status in self.ledger.statuses().items() if status not in redo} - self._damage.keys
+        kept = {place: job for place, job in accepted.items() if job.key in done}
+        return [kept.get((job.run, job.security), job) for job in planned]
 
     def _decide_on(self, stale: StaleJobs) -> None:
         if self.options.stale == "refuse":

@@ -24,7 +24,7 @@ from dbatch.model import Receipt, RunContext
 from dbatch.results.adopt import adopt
 from dbatch.results.consolidate import consolidate, is_consolidated, summary_of
 from dbatch.results.folder import cancel_requested, clear, locked
-from dbatch.results.ledger import DERIVED, Ledger, Planned, open_ledger
+from dbatch.results.ledger import Ledger, Planned, open_ledger
 from dbatch.results.part import is_lean
 
 _RETRIED: Final = frozenset({"failed", "timeout", "crashed", "oom"})
@@ -95,7 +95,7 @@ class _Driver:
         self._books = Books(plan, options, ledger, observer.note)
         self._meter = Meter()
         self._tries: Counter[str] = Counter()
-        self._computed = self._adopted = 0
+        self._computed = self._adopted = self._forgotten = 0
         self._began = self._looked = time.monotonic()
         self._stopped: str | None = None
         self._fault: str | None = None
@@ -103,10 +103,11 @@ class _Driver:
     def run(self, redo: Collection[str]) -> BatchOutcome:
         for note in self._plan.notes:
             self._observer.note(note)
-        planned = self._books.open()
+        planned = self._books.open(redo)
+        self._forgotten = self._books.forget_damaged()
+        self._tell(self._forgotten, "finished jobs are done again: their parts are gone or damaged")
         self._adopted = adopt(self._plan.output_dir, self._ledger)
         self._tell(self._adopted, "jobs were finished, but not yet in the ledger")
-        self._tell(self._books.forget_damaged(), "finished jobs are done again: their parts are gone or damaged")
         progress, todo = self._todo(planned, redo)
         interrupted: int | None = None
         try:
@@ -233,10 +234,12 @@ class _Driver:
         state = "interrupted" if interrupted is not None else "stopped" if reason else None
         runs, jobs = self._books.counts()
         try:
-            self._books.close(computed=self._computed, reason=reason, state=state)
-            if self._was_complete() and is_consolidated(folder, self._books.derived):
-                self._ledger.remember(**{DERIVED: self._books.derived})
-            elif self._options.merge:
+            was_complete = state is None and self._was_complete()
+            if was_complete:
+                self._books.leave_no_trace()
+            else:
+                self._books.close(computed=self._computed, reason=reason, state=state)
+            if self._options.merge and not (was_complete and is_consolidated(folder, self._books.derived)):
                 found = consolidate(folder, self._ledger)
                 runs, jobs = dict(found.runs), dict(found.jobs)
         except StorageError as error:
@@ -247,7 +250,8 @@ class _Driver:
 
     def _was_complete(self) -> bool:
         """Return whether this call found the batch at its end, and changed nothing of it."""
-        return self._books.was_ended and not (self._computed or self._adopted or self._books.is_new)
+        changed = self._computed or self._adopted or self._forgotten or self._books.is_new
+        return self._books.was_ended and not changed
 
     def _tell(self, count: int, text: str) -> None:
         if count:

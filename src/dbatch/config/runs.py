@@ -10,11 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePath
-from typing import Any, overload
+from typing import Any, Final, overload
 
 from dbatch.config.grid import Axis, Grid
 from dbatch.config.random_draws import RandomSearch
 from dbatch.config.settings import PATHS, Setting
+
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+"""`json.dumps` with these options makes an encoder for every call, which takes as long as the text."""
 
 
 @dataclass(frozen=True)
@@ -184,8 +187,7 @@ def params_hash(
 
 def hash16(value: Any) -> str:
     """Return the first 16 hex digits of the SHA-256 of `value` as canonical JSON: sorted keys, no spaces, ASCII."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()[:16]
+    return hashlib.sha256(_canonical(value).encode("ascii")).hexdigest()[:16]
 
 
 def _seen_from(folder: str, paths: Any) -> Any:

@@ -82,6 +82,7 @@ class Columns:
         self._home = home
         self._is_checked = [home is None] * -(-facts.rows // SEGMENT_ROWS)
         self._touched = -np.inf
+        self._let_go_at = 0
 
     @classmethod
     def mapped(cls, folder: Path) -> Columns:
@@ -95,6 +96,11 @@ class Columns:
             if folder.exists():
                 raise DamagedEntryError(FACTS_NAME) from error
             raise
+        return cls.of(folder, facts)
+
+    @classmethod
+    def of(cls, folder: Path, facts: ColumnFacts) -> Columns:
+        """Return the columns in `folder` that `facts` tells of; raises DamagedEntryError and OSError."""
         columns = (_map(folder / name, kind, facts.rows) for name, kind in COLUMN_TYPES.items())
         return cls(facts, EventBlock(*columns), folder)
 
@@ -113,15 +119,20 @@ class Columns:
             for first, end in self._of_days(self.facts.days, window):
                 yield from self._pieces(first, end, rows)
 
+    def sums(self) -> list[list[int]]:
+        """Return the checksums of all segments as they are on the disk."""
+        found = []
+        for number in range(len(self._is_checked)):
+            found.append(self._sums_of(number))
+            self._let_go((number + 1) * SEGMENT_ROWS)
+        return found
+
     def _pieces(self, first: int, end: int, rows: int) -> Iterator[EventBlock]:
-        behind = first
         for begin in range(first, end, rows):
             last = min(begin + rows, end)
             self._check(begin, last)
             yield self._block.rows(slice(begin, last))
-            if self.size > MOST_MAPPED_BYTES and last - behind >= _LET_GO_ROWS:
-                behind = last
-                self._let_go()
+            self._let_go(last)
 
     def _of_days(self, days: Sequence[tuple[int | None, int]], window: Window) -> Iterator[tuple[int, int]]:
         """Yield (first row, row behind the last) of what lies in `window`, in order, each as long as it can be."""
@@ -142,12 +153,20 @@ class Columns:
         """Compare the segments of these rows with their checksums, each once in the life of this object."""
         for number in range(begin // SEGMENT_ROWS, -(-end // SEGMENT_ROWS)):
             if not self._is_checked[number]:
-                segment = slice(number * SEGMENT_ROWS, (number + 1) * SEGMENT_ROWS)
-                if checksums(self._block.rows(segment)) != self.facts.sums[number]:
+                if self._sums_of(number) != self.facts.sums[number]:
                     raise DamagedEntryError(f"segment {number}")
                 self._is_checked[number] = True
 
-    def _let_go(self) -> None:
+    def _sums_of(self, number: int) -> list[int]:
+        return [
+            _checksum(column) for column in self._block.rows(slice(number * SEGMENT_ROWS, (number + 1) * SEGMENT_ROWS))
+        ]
+
+    def _let_go(self, row: int) -> None:
+        """Give back memory behind `row`, where these columns are large and some of them went by since the last time."""
+        if self.size <= MOST_MAPPED_BYTES or abs(row - self._let_go_at) < _LET_GO_ROWS:
+            return
+        self._let_go_at = row
         for column in self._block:
             held: object = column.base
             if isinstance(held, mmap.mmap) and hasattr(held, "madvise"):
@@ -171,11 +190,6 @@ def _map(path: Path, kind: type, rows: int) -> np.ndarray[Any, Any]:
             return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if rows else b"", kind)
     except FileNotFoundError as error:
         raise DamagedEntryError(path.name) from error
-
-
-def checksums(segment: EventBlock) -> list[int]:
-    """Return the checksums of the four columns of at most `SEGMENT_ROWS` rows."""
-    return [_checksum(column) for column in segment]
 
 
 def _checksum(column: np.ndarray[Any, Any]) -> int:

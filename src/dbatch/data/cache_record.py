@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -18,10 +19,8 @@ from dbatch.data.cache_columns import (
     COLUMN_TYPES,
     FACTS_NAME,
     MOST_MAPPED_BYTES,
-    SEGMENT_ROWS,
     ColumnFacts,
     Columns,
-    checksums,
 )
 from dbatch.data.faults import Faults
 
@@ -42,8 +41,12 @@ class _DayRuns:
         """Add the next rows."""
         if self.runs is None or not len(times):
             return
-        days = np.where(times == NOT_A_TIME, _NO_DAY, times // _DAY_NS)
-        begins = np.flatnonzero(np.diff(days, prepend=self._last))
+        days = times // _DAY_NS
+        if (days == NOT_A_TIME // _DAY_NS).any():  # which times can have too
+            days = np.where(times == NOT_A_TIME, _NO_DAY, days)
+        begins = np.flatnonzero(days[1:] != days[:-1]) + 1
+        if days[0] != self._last:
+            begins = np.append(0, begins)
         if len(self.runs) + len(begins) > _MOST_RUNS:
             self.runs = None
             return
@@ -131,19 +134,10 @@ class Recorder:
         """Have all that was added found as `target`, unless somebody else was faster."""
         with suppress(OSError):
             self._files.close()
-            sums = [self._sums(first) for first in range(0, self._rows, SEGMENT_ROWS)]
-            facts = ColumnFacts(self._rows, sums, self._days.runs, faults.counts, faults.examples)
+            facts = ColumnFacts(self._rows, [], self._days.runs, faults.counts, faults.examples)
+            facts = replace(facts, sums=Columns.of(self._folder, facts).sums())
             (self._folder / FACTS_NAME).write_text(facts.to_text(), encoding="ascii")
             self._folder.rename(target)
-
-    def _sums(self, first: int) -> list[int]:
-        """Return the checksums of the segment that begins at row `first`, as it lies on the disk."""
-        rows = min(SEGMENT_ROWS, self._rows - first)
-        columns = (
-            np.fromfile(self._folder / name, kind, rows, offset=first * np.dtype(kind).itemsize)
-            for name, kind in COLUMN_TYPES.items()
-        )
-        return checksums(EventBlock(*columns))
 
 
 def _write(handle: int, data: memoryview) -> None:

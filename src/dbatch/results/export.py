@@ -25,6 +25,9 @@ from dbatch.results.publish import write_atomically
 from dbatch.schema import FILL_COLUMNS, METRIC_COLUMNS, SUMMARY_MEASURE_COLUMNS, SUMMARY_RESULT_COLUMNS
 
 SUMMARY_COLUMNS = SUMMARY_RESULT_COLUMNS + SUMMARY_MEASURE_COLUMNS + METRIC_COLUMNS
+_CSV_ROWS = 1 << 16
+"""Fills whose texts, three times as large as the fills, are in memory at a time."""
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 
@@ -38,9 +41,14 @@ def trades_csv(fills: pa.Table) -> bytes:
 
     A float is written in the shortest form that reads back as the same double.
     """
+    pieces = [(",".join(FILL_COLUMNS) + "\n").encode()]
+    pieces += [_csv_lines(fills.slice(first, _CSV_ROWS)) for first in range(0, len(fills), _CSV_ROWS)]
+    return b"".join(pieces)
+
+
+def _csv_lines(fills: pa.Table) -> bytes:
     texts = [_times(fills.column("timestamp")), *(_texts(fills.column(name)) for name in FILL_COLUMNS[1:])]
     sink = pa.BufferOutputStream()
-    sink.write((",".join(FILL_COLUMNS) + "\n").encode())
     options = pa_csv.WriteOptions(include_header=False, quoting_style="none")
     pa_csv.write_csv(pa.Table.from_arrays(texts, list(FILL_COLUMNS)), sink, options)
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]  # pyarrow has no types

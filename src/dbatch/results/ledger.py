@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,11 +101,11 @@ class Ledger:
         contradicting = []
         failed = sum(receipt.status != "success" for receipt in receipts)
         with self._transaction():
-            for receipt in receipts:
-                place = (receipt.part, receipt.row, receipt.sha256)
-                values = (receipt.key, receipt.security, receipt.status, *place, receipt_text(receipt))
-                if not self._connection.execute(_KEEP, values).rowcount and self._contradicts(receipt):
-                    contradicting.append(receipt.key)
+            for first in range(0, len(receipts), _ROWS):
+                rows = receipts[first : first + _ROWS]
+                values = [value for receipt in rows for value in _values(receipt)]
+                if self._connection.execute(_keep(len(rows)), values).rowcount < len(rows):
+                    contradicting += [receipt.key for receipt in rows if self._contradicts(receipt)]
             self._connection.execute(
                 "insert into commits (at, jobs, failed, rss_mb) values (?, ?, ?, ?)",
                 (at, len(receipts), failed, rss_mb),
@@ -240,12 +241,25 @@ class Ledger:
             raise StorageError(f"results could not be kept: {self._path}: {error}") from error
 
 
-_KEEP: Final = """
-insert into receipts (key, security, status, part, row, sha256, receipt) values (?, ?, ?, ?, ?, ?, ?)
+_ROWS: Final = 100
+"""Receipts to a statement: at each one SQLite lets other threads have the interpreter, and has to wait for it again."""
+
+_ROW: Final = "(?, ?, ?, ?, ?, ?, ?)"
+
+
+@cache
+def _keep(rows: int) -> str:
+    return f"""
+insert into receipts (key, security, status, part, row, sha256, receipt) values {", ".join([_ROW] * rows)}
 on conflict (key) do update set status = excluded.status, part = excluded.part, row = excluded.row,
     sha256 = excluded.sha256, receipt = excluded.receipt, attempts = attempts + 1
 where receipts.status != 'success'
 """
+
+
+def _values(receipt: Receipt) -> tuple[Any, ...]:
+    place = (receipt.part, receipt.row, receipt.sha256)
+    return (receipt.key, receipt.security, receipt.status, *place, receipt_text(receipt))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -193,10 +193,12 @@ def receipt_text(receipt: Receipt) -> str:
 
 def receipt_of(text: str, **place: Any) -> Receipt:
     """Return the receipt in a text from `receipt_text`; what later versions may add is left out."""
-    facts: Mapping[str, Any] = json.loads(text)
-    values = {name: value for name, value in facts.items() if name in _RECEIPT_FIELDS}
-    values["notes"] = tuple(values.get("notes", ()))
-    return Receipt(**{**values, **place})
+    facts: dict[str, Any] = json.loads(text)
+    for name in facts.keys() - _RECEIPT_FIELDS:
+        del facts[name]
+    facts["notes"] = tuple(facts.get("notes", ()))
+    facts.update(place)
+    return Receipt(**facts)
 
 
 _RECEIPT_FIELDS: Final = frozenset(field.name for field in dataclasses.fields(Receipt))

@@ -3,9 +3,10 @@
 from typing import Annotated, NamedTuple
 
 from annotated_types import Ge
+from numba import njit
+
 from dbatch.sim import Event, Fill, no_fill
 from dbatch.strategies import EventStrategy
-from numba import njit
 
 
 class Parameters(NamedTuple):
