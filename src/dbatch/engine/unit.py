@@ -169,7 +169,7 @@ def _succeeded(context: RunContext, job: Job, result: JobResult, notes: Sequence
         rows_skipped=result.rows_skipped,
         notes=tuple(notes),
         runtime_sec=time.perf_counter() - started,
-        peak_rss_mb=peak_rss_mb(),
+        peak_rss_mb=recent_peak_rss_mb() if context.sweep and not context.isolated else peak_rss_mb(),
     )
     return Outcome(receipt, fills if context.keep_fills else None, days, daily_pnl)
 
@@ -262,19 +262,17 @@ _LOOK_EVERY_SEC = 0.02
 _SEEN = (float("-inf"), 0.0)
 
 
-def peak_rss_mb() -> float:
-    """Return this process's largest resident memory so far, in MiB (the current one where the system keeps none).
-
-    It may be some hundredths of a second old: asking takes as long as a small job.
-    """
+def recent_peak_rss_mb() -> float:
+    """Return `peak_rss_mb` of some hundredths of a second ago: asking takes as long as a small job."""
     global _SEEN  # a pair that is replaced whole, whichever thread does it
     now = time.monotonic()
     if now - _SEEN[0] > _LOOK_EVERY_SEC:
-        _SEEN = now, _peak_rss_mb()
+        _SEEN = now, peak_rss_mb()
     return _SEEN[1]
 
 
-def _peak_rss_mb() -> float:
+def peak_rss_mb() -> float:
+    """Return this process's largest resident memory so far, in MiB (the current one where the system keeps none)."""
     if sys.platform == "win32":
         return float(psutil.Process().memory_info().peak_wset / _MEBIBYTE)
     import resource
