@@ -218,10 +218,11 @@ def test_parts_of_a_batch_are_computed_by_range(carried: Carried) -> None:
         carried(in_place(runs=(6, None)), grid=GRID)
 
 
-def test_fills_of_the_best_runs_alone_are_kept(carried: Carried) -> None:
-    whole = carried(name="whole", grid=GRID)
+@pytest.mark.parametrize("securities", [["AAA"], ["AAA", "BBB"]])
+def test_fills_of_the_best_runs_alone_are_kept(carried: Carried, securities: list[str]) -> None:
+    whole = carried(name="whole", grid=GRID, securities=securities)
     best = summary(whole).assign(sharpe=lambda frame: pd.to_numeric(frame["sharpe"])).sort_values("sharpe").index[-2:]
-    outcome = carried(in_place(fills="top:2"), grid=GRID)
+    outcome = carried(in_place(fills="top:2"), grid=GRID, securities=securities)
 
     kept = {path.parent.name[5:] for path in (outcome.output_dir / "runs").rglob("*_trades_timeseries.csv")}
     assert kept == set(best)

@@ -17,7 +17,7 @@ def mount(folder: Path, size: str, how: str = "") -> None:
 
 def main(folder: Path, size: str) -> dict[str, object]:
     """Carry out the batch in `folder` until its disk is full, resume it with more space, and say what was found."""
-    from scene import Scene
+    from chaos_scene import Scene
 
     out = folder / "out"
     batch = Scene(folder, 20)

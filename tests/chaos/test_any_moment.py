@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 import pytest
+from chaos_moments import faults_of_moments
+from chaos_scene import Scene
 
 
 @pytest.mark.parametrize(("before", "every"), [("nothing", 3), ("an interrupted call", 1), ("a finished one", 9)])
-def test_every_moment_of_a_call_can_be_its_last(
-    scene: Callable[[int], Any], moments: Any, monkeypatch: pytest.MonkeyPatch, before: str, every: int
-) -> None:
-    batch = scene(3)
-    options = replace(batch.in_place, unit_jobs=2)
-    if before == "an interrupted call":
-        batch.interrupted(options)
-    if before == "a finished one":
-        batch.carried_out()
-        options = replace(options, rerun=True)
-    watched = moments(batch.out, batch.folder / "copies")
-    with watched.watched(monkeypatch.setattr):
-        batch.carried_out(options=options)
-    monkeypatch.undo()
+def test_every_moment_of_a_call_can_be_its_last(scene: Callable[[int], Scene], before: str, every: int) -> None:
+    found = list(faults_of_moments(scene(3), before, every))
 
-    assert len(watched.taken) > 40
-    for what, copy in watched.taken[::every]:
-        shutil.rmtree(batch.out)
-        copy.rename(batch.out)
-        batch.went_on()
-        assert (what, batch.faults()) == (what, [])
+    assert len(found) > 40 / every
+    assert [(moment, faults) for moment, faults in found if faults] == []
+
+
+def test_files_that_are_taken_for_current_because_they_are_there_are_found_out(
+    scene: Callable[[int], Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbatch.batch.carry_out.is_consolidated", lambda folder, derived: (folder / "runs").exists())
+
+    assert any(faults for _, faults in faults_of_moments(scene(3), "an interrupted call"))

@@ -7,12 +7,12 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from chaos_processes import Marked
+from chaos_scene import write_market
 
 from dbatch.results.consolidate import read_results, read_summary
 from dbatch.schema import JOB_RESULT_COLUMNS
@@ -129,9 +129,9 @@ def write_batch(folder: Path, name: str, deeds: list[str]) -> None:
 
 
 @pytest.fixture
-def wild(tmp_path: Path, chaos: ModuleType) -> Path:
+def wild(tmp_path: Path) -> Path:
     """A folder with the strategy, and the batches `all`, of 60 runs, and `good`, the 45 of them that do no harm."""
-    chaos.write_market(tmp_path / "ticks")
+    write_market(tmp_path / "ticks")
     (tmp_path / "wild.py").write_text(STRATEGY)
     bad = list(ENDS)
     deeds = [bad[place // 4] if place % 4 == 2 else "nothing" for place in range(60)]
@@ -147,7 +147,7 @@ def results_of(folder: Path, status: str = "success") -> pa.Table:
 
 
 def test_each_bad_job_is_named_with_its_cause_and_the_others_never_notice(
-    wild: Path, dbatch_in: Callable[..., Finished], processes: Any
+    wild: Path, dbatch_in: Callable[..., Finished], processes: Marked
 ) -> None:
     driver = processes.dbatch("batch", "all.json", *HOW)
     driver.wait(timeout=120)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from chaos_scene import IN_PLACE, Scene
 
 from dbatch.errors import OutputError, StorageError
 from dbatch.results import ledger, publish, run_folders
@@ -102,9 +103,9 @@ class SmallDisk:
         return wrapped
 
 
-def test_whichever_call_finds_the_disk_full_the_batch_stops_and_goes_on(scene: Callable[[int], Any]) -> None:
-    batch = scene(2)
-    options = replace(batch.in_place, unit_jobs=2)
+def test_whichever_call_finds_the_disk_full_the_batch_stops_and_goes_on(scene: Callable[[int], Scene]) -> None:
+    batch = scene(1)
+    options = replace(IN_PLACE, unit_jobs=1)
     with pytest.MonkeyPatch.context() as patch:
         calls = SmallDisk(patch, fails=0)
         batch.carried_out(options=options)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
+from chaos_scene import Scene
 
 SERIAL = ("--serial", "--isolate", "none", "--units", "3")
 THREADS = ("--workers", "2", "--isolate", "none", "--units", "3", "--no-dashboard")
@@ -27,7 +27,7 @@ WORKERS = ("--workers", "2", "--isolate", "worker", "--units", "4", "--no-dashbo
     ],
 )
 def test_killed_at_a_step_of_a_publication_the_driver_is_resumed(
-    scene: Callable[[int], Any], step: int, time: int, how: tuple[str, ...], at_least: int
+    scene: Callable[[int], Scene], step: int, time: int, how: tuple[str, ...], at_least: int
 ) -> None:
     batch = scene(6)
 
@@ -42,7 +42,7 @@ def test_killed_at_a_step_of_a_publication_the_driver_is_resumed(
 
 @pytest.mark.parametrize(("how", "receipts"), [(CHILDREN, 1), (CHILDREN, 25), (WORKERS, 10)])
 def test_killed_in_the_middle_the_driver_takes_all_its_processes_along_and_is_resumed(
-    scene: Callable[[int], Any], how: tuple[str, ...], receipts: int
+    scene: Callable[[int], Scene], how: tuple[str, ...], receipts: int
 ) -> None:
     batch = scene(30)
     driver = batch.start("batch", *how, nap=0.03)

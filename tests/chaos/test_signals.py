@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from types import ModuleType
-from typing import Any
 
 import pytest
+from chaos_processes import wait_until
+from chaos_scene import Scene
 
 from dbatch.results.ledger import reading_ledger
 
@@ -17,7 +17,7 @@ SERIAL = ("--serial", "--isolate", "none", "--units", "6")
 GO_ON = "what is finished is kept; go on with: dbatch resume out/b\n"
 
 
-def state(batch: Any) -> str:
+def state(batch: Scene) -> str:
     with reading_ledger(batch.out) as ledger:
         return str(ledger.facts()["state"])
 
@@ -32,7 +32,7 @@ def state(batch: Any) -> str:
     ],
 )
 def test_the_first_signal_ends_units_with_the_job_they_are_at_and_keeps_what_they_did(
-    scene: Callable[[int], Any], number: int, code: int, how: tuple[str, ...]
+    scene: Callable[[int], Scene], number: int, code: int, how: tuple[str, ...]
 ) -> None:
     batch = scene(20)
     driver = batch.start("batch", *how, nap=0.25)
@@ -51,12 +51,10 @@ def test_the_first_signal_ends_units_with_the_job_they_are_at_and_keeps_what_the
 
 
 @pytest.mark.parametrize("how", [SERIAL, CHILDREN])
-def test_what_does_not_end_within_the_grace_is_left(
-    scene: Callable[[int], Any], chaos: ModuleType, how: tuple[str, ...]
-) -> None:
+def test_what_does_not_end_within_the_grace_is_left(scene: Callable[[int], Scene], how: tuple[str, ...]) -> None:
     batch = scene(4)
     driver = batch.start("batch", *how, "--grace", "500ms", nap=600)
-    chaos.wait_until((batch.folder / "began").exists)
+    wait_until((batch.folder / "began").exists)
 
     driver.send_signal(signal.SIGINT)
 
@@ -68,13 +66,13 @@ def test_what_does_not_end_within_the_grace_is_left(
     assert batch.faults() == []
 
 
-def test_the_second_signal_ends_all_processes_at_once(scene: Callable[[int], Any], chaos: ModuleType) -> None:
+def test_the_second_signal_ends_all_processes_at_once(scene: Callable[[int], Scene]) -> None:
     batch = scene(4)
     driver = batch.start("batch", *CHILDREN, "--grace", "600s", nap=600)
-    chaos.wait_until((batch.folder / "began").exists)
+    wait_until((batch.folder / "began").exists)
 
     driver.send_signal(signal.SIGINT)
-    chaos.wait_until(lambda: "once more stops at once" in batch.processes.said())
+    wait_until(lambda: "once more stops at once" in batch.processes.said())
     driver.send_signal(signal.SIGINT)
 
     assert driver.wait(timeout=5) == 130
@@ -84,7 +82,7 @@ def test_the_second_signal_ends_all_processes_at_once(scene: Callable[[int], Any
     assert batch.faults() == []
 
 
-def test_a_batch_is_cancelled_from_elsewhere_and_has_one_driver_at_a_time(scene: Callable[[int], Any]) -> None:
+def test_a_batch_is_cancelled_from_elsewhere_and_has_one_driver_at_a_time(scene: Callable[[int], Scene]) -> None:
     batch = scene(20)
     driver = batch.start("batch", *CHILDREN, nap=0.25)
     batch.wait_for_receipts(1, driver)

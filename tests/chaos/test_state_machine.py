@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -370,8 +370,21 @@ def damage(path: Path, how: str) -> None:
     path.write_bytes(content if how == "flip" else content[: len(content) // 2])
 
 
-def test_whatever_befalls_a_batch_it_shows_the_truth_and_comes_to_its_end() -> None:
-    few = settings(
-        max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck), database=None
+def disturb(examples: int, steps: int, **options: Any) -> None:
+    """Let so many things befall so many batches. Raises AssertionError, with what befell it, where one is wrong."""
+    common = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    run_state_machine_as_test(
+        DisturbedBatch, settings=settings(common, max_examples=examples, stateful_step_count=steps, **options)
     )
-    run_state_machine_as_test(DisturbedBatch, settings=few)
+
+
+def test_whatever_befalls_a_batch_it_shows_the_truth_and_comes_to_its_end() -> None:
+    disturb(15, 20, derandomize=True)
+
+
+def test_a_batch_that_does_not_look_at_its_parts_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbatch.batch.books.file_hash", lambda path: None)
+    monkeypatch.setattr("dbatch.results.ledger.Ledger.parts", lambda book: {})
+
+    with pytest.raises(AssertionError):
+        disturb(15, 20, derandomize=True)

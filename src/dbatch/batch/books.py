@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from dbatch.batch.environment import environment
 from dbatch.batch.options import BatchOptions
@@ -18,6 +18,14 @@ from dbatch.errors import OutputError
 from dbatch.results.ledger import DERIVED, Ledger, Planned
 from dbatch.results.part import file_hash
 from dbatch.results.run_table import SEVERITY
+
+_COUNTS: Final = """
+select statuses, count(*) from (
+    select group_concat(coalesce(status, 'cancelled'), ' ') as statuses
+    from planned left join receipts using (key) group by run
+) group by statuses
+"""
+"""How many runs have which statuses of their jobs, in some order."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +134,13 @@ class Books:
 
     def counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """Return how many runs, and how many jobs, there are of each status."""
-        statuses = self.ledger.statuses()
         jobs: Counter[str] = Counter()
-        worst: dict[int, str] = {}
-        for job in self.ledger.planned():
-            status = statuses.get(job.key, "cancelled")
-            jobs[status] += 1
-            worst[job.run] = max(worst.get(job.run, status), status, key=SEVERITY.index)
-        return dict(Counter(worst.values())), dict(jobs)
+        runs: Counter[str] = Counter()
+        for statuses, count in self.ledger.query(_COUNTS):
+            of_run = statuses.split()
+            jobs.update({status: count * of_run.count(status) for status in of_run})
+            runs[max(of_run, key=SEVERITY.index)] += count
+        return dict(runs), dict(jobs)
 
     def _refuse_other(self, held: Mapping[str, Any] | None) -> None:
         folder, asked = self.plan.output_dir, self.plan.batch.config_hash

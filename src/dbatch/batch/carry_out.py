@@ -22,7 +22,7 @@ from dbatch.engine.packing import Packer, Task
 from dbatch.errors import ClusterError, Interrupted, StorageError
 from dbatch.model import Receipt, RunContext
 from dbatch.results.adopt import adopt
-from dbatch.results.consolidate import consolidate, is_consolidated, summary_of
+from dbatch.results.consolidate import consolidate, is_consolidated
 from dbatch.results.folder import cancel_requested, clear, locked
 from dbatch.results.ledger import Ledger, Planned, open_ledger
 from dbatch.results.part import is_lean
@@ -184,10 +184,11 @@ class _Driver:
             self._observer.note(_UNSTEADY.format(key=key))
         self._computed += len(receipts)
         for receipt in receipts:
-            self._tries[receipt.key] += 1
-            if receipt.status in _RETRIED and self._tries[receipt.key] <= self._options.retries:
-                packer.again(receipt.key)
-                continue
+            if receipt.status in _RETRIED:
+                self._tries[receipt.key] += 1
+                if self._tries[receipt.key] <= self._options.retries:
+                    packer.again(receipt.key)
+                    continue
             if receipt.status != "success":
                 self._observer.failed([progress.names[run] for run in progress.users[receipt.key]], receipt)
             for block in progress.take(receipt.key, receipt.status):
@@ -217,7 +218,7 @@ class _Driver:
         keep_all, most = self._options.kept_fills(len(self._plan.batch.runs))
         if keep_all or not most or self._control.draining:
             return
-        best = best_runs(summary_of(self._plan.output_dir, self._ledger), most)
+        best = best_runs(self._plan.output_dir, self._ledger, most)
         keys = [key for run in self._plan.runs if run.run_id in best for _, key in run.keys]
         lean = {receipt.key for receipt in self._ledger.receipts_of(keys) if is_lean(receipt.part)}
         packer = Packer([task for task in self._plan.tasks if task.job.key in lean], self._options.unit_jobs)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import Any, Final, Literal
 
-from dbatch.errors import UsageError
+from dbatch.errors import ClusterError, UsageError
 from dbatch.lifetime import scratch_folder
 from dbatch.one_thread import ONE_THREAD
 
@@ -55,7 +55,7 @@ def open_client(kind: Kind, workers: int, *, address: str | None, dashboard: boo
     """Yield a distributed client: workers as threads of this process, as processes, or the cluster at `address`.
 
     Everything of our own listens on loopback only. Our cluster and its processes end with the block; a cluster
-    that was there stays. Raises UsageError when nothing answers at `address`.
+    that was there stays. Raises UsageError when nothing answers at `address`, ClusterError when ours does not start.
     """
     import dask
     from distributed import Client
@@ -72,7 +72,10 @@ def open_client(kind: Kind, workers: int, *, address: str | None, dashboard: boo
     with scratch_folder() as folder:
         ours = _OWN_CLUSTER | {"temporary-directory": folder}
         with dask.config.set(ours), _signals_kept_from_children():
-            cluster = _local_cluster(kind == "processes", workers, dashboard)
+            try:
+                cluster = _local_cluster(kind == "processes", workers, dashboard)
+            except (RuntimeError, OSError, TimeoutError) as error:  # a worker died before it was there
+                raise ClusterError(f"the workers could not be started ({error})") from error
         with cluster:
             with dask.config.set(_OWN_CLUSTER):
                 client = Client(cluster, set_as_default=False)

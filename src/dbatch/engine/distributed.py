@@ -33,6 +33,7 @@ _DRIVER_BUSY_SEC: Final = 0.5
 """A slot waits some 15 ms for its next task, longer while the driver writes results: nothing to a task that long."""
 
 _LOOK_EVERY_SEC: Final = 0.5
+_TRIES: Final = 3
 _NO_WORKERS_SEC: Final = 60.0
 """How long a cluster may be without a worker; our own starts a new one in some seconds."""
 
@@ -92,12 +93,23 @@ def run_registered(client: Client, contexts: Mapping[str, RunContext], *, ship: 
     """
     plugin = f"dbatch-{uuid.uuid4().hex}"
     shipped = {run_id: pack(context.strategy) for run_id, context in contexts.items()} if ship else {}
-    client.register_plugin(RunOnWorker(contexts, shipped), name=plugin)
+    _register(client, RunOnWorker(contexts, shipped), plugin)
     try:
         yield plugin
     finally:
         with contextlib.suppress(OSError):  # a scheduler that is gone keeps no plugin
             client.unregister_worker_plugin(plugin)
+
+
+def _register(client: Client, plugin: RunOnWorker, name: str) -> None:
+    """Have every worker of `client` set up `plugin`. Raises ClusterError."""
+    for left in reversed(range(_TRIES)):
+        try:
+            client.register_plugin(plugin, name=name)
+            return
+        except OSError as lost:  # with a worker that died meanwhile; those that come now know the plugin
+            if not left:
+                raise ClusterError(f"the Dask cluster is gone ({type(lost).__name__})") from lost
 
 
 def run_distributed(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from dbatch.metrics.names import METRIC_UNITS
-from dbatch.model import Receipt
 from dbatch.results.columns import Kind, finite
 from dbatch.results.ledger import Ledger, Planned
 from dbatch.schema import JOB_METRIC_COLUMNS, METRIC_COLUMNS
@@ -57,7 +57,7 @@ JOB_KINDS: Final[Mapping[str, Kind]] = {
 """The columns of `results.parquet` in their order; those of varying parameters follow."""
 
 _BLANK: Final = dict.fromkeys(_KNOWN)
-_facts: Final = attrgetter(*_FACTS)
+_facts: Final = itemgetter(*_FACTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,12 @@ class JobTable:
 def kept_jobs(ledger: Ledger, keys: Collection[str]) -> dict[str, KeptJob]:
     """Return what `ledger` knows of the jobs called `keys`, by key; receipts of other jobs are left out."""
     same: dict[Any, Any] = {}  # what many receipts have in common is held once
-    return {receipt.key: _kept(receipt, same) for receipt in ledger.each_receipt() if receipt.key in keys}
+    return {key: _kept(status, place, json.loads(text), same) for key, status, *place, text in _rows(ledger, keys)}
+
+
+def _rows(ledger: Ledger, keys: Collection[str]) -> Iterator[tuple[Any, ...]]:
+    rows = ledger.query("select key, status, part, row, sha256, receipt from receipts order by sequence")
+    return (row for row in rows if row[0] in keys)
 
 
 def not_done(error: str) -> KeptJob:
@@ -147,34 +152,36 @@ def _column(values: Sequence[Any], kind: Kind) -> list[Any]:
     return finite(values) if kind == "float" else list(values)
 
 
-def _kept(receipt: Receipt, same: dict[Any, Any]) -> KeptJob:
-    words = Words(receipt.notes, receipt.details, receipt.output)
+def _kept(status: str, place: Sequence[Any], facts: Mapping[str, Any], same: dict[Any, Any]) -> KeptJob:
+    """Return what `facts`, those of a receipt as JSON has them, say of a job whose result lies at `place`."""
+    words = Words(tuple(facts.get("notes", ())), facts.get("details", ""), facts.get("output", ""))
     words = same.setdefault(words, words)
-    if receipt.status != "success":
-        return KeptJob(receipt.status, _values_of_failure(receipt), words=words)
-    place = same.setdefault((receipt.part, receipt.sha256), (receipt.part, receipt.sha256))
-    return KeptJob("success", _values(receipt), place[0], receipt.row, place[1], words)
+    if status != "success":
+        return KeptJob(status, _values_of_failure(facts), words=words)
+    part, row, sha256 = place
+    part, sha256 = same.setdefault((part, sha256), (part, sha256))
+    return KeptJob(status, _values(facts), part, row, sha256, words)
 
 
-def _values(receipt: Receipt) -> tuple[Any, ...]:
-    metrics = receipt.metrics
+def _values(facts: Mapping[str, Any]) -> tuple[Any, ...]:
+    metrics = facts["metrics"]
     return (
-        _date(receipt.first_day),
-        _date(receipt.last_day),
-        *_facts(receipt),
+        _date(facts["first_day"]),
+        _date(facts["last_day"]),
+        *_facts(facts),
         *[metrics.get(name) for name in JOB_METRIC_COLUMNS],
-        receipt.digest,
-        receipt.rows,
-        receipt.rows_skipped,
-        round(receipt.runtime_sec, 6),
-        round(receipt.peak_rss_mb, 1),
-        receipt.error or None,
+        facts["digest"],
+        facts["rows"],
+        facts["rows_skipped"],
+        round(facts["runtime_sec"], 6),
+        round(facts["peak_rss_mb"], 1),
+        facts["error"] or None,
     )
 
 
-def _values_of_failure(receipt: Receipt) -> tuple[Any, ...]:
-    measured = {"runtime_sec": round(receipt.runtime_sec, 6), "peak_rss_mb": round(receipt.peak_rss_mb, 1)}
-    return tuple({**_BLANK, **measured, "error": receipt.error}.values())
+def _values_of_failure(facts: Mapping[str, Any]) -> tuple[Any, ...]:
+    measured = {"runtime_sec": round(facts["runtime_sec"], 6), "peak_rss_mb": round(facts["peak_rss_mb"], 1)}
+    return tuple({**_BLANK, **measured, "error": facts["error"]}.values())
 
 
 @cache

@@ -7,8 +7,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
+from chaos_scene import IN_PLACE, Scene
 
 from dbatch import durable
 from dbatch.engine import unit
@@ -83,3 +87,25 @@ class Moments:
             self.taken.append((what, self._copies / str(len(self.taken))))
             shutil.copytree(self._folder, self.taken[-1][1])
         self._watching = True
+
+
+def faults_of_moments(batch: Scene, before: str, every: int = 1) -> Iterator[tuple[str, list[str]]]:
+    """Yield each moment of a call, by its name, and what is wrong once another call has gone on from there.
+
+    `before` is "nothing", "an interrupted call" or "a finished one", which is replaced. Of the moments, `every`-th
+    ones are looked at.
+    """
+    options = replace(IN_PLACE, unit_jobs=2)
+    if before == "an interrupted call":
+        batch.interrupted(options)
+    if before == "a finished one":
+        batch.carried_out()
+        options = replace(options, rerun=True)
+    moments = Moments(batch.out, batch.folder / "copies")
+    with pytest.MonkeyPatch.context() as patch, moments.watched(patch.setattr):
+        batch.carried_out(options=options)
+    for what, copy in moments.taken[::every]:
+        shutil.rmtree(batch.out)
+        copy.rename(batch.out)
+        batch.went_on()
+        yield what, batch.faults()

@@ -1,24 +1,20 @@
-"""A batch in a folder of its own, drivers of it that come to grief, and what must be true of the folder afterwards."""
+"""A batch in a folder of its own, and what must be true of it in the end, whatever came between."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
-import time
-import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 import pyarrow.parquet as pq
+from chaos_processes import Marked, wait_until
 
 from dbatch.batch.carry_out import BatchOutcome, carry_out
 from dbatch.batch.options import BatchOptions
@@ -34,7 +30,6 @@ from dbatch.results.folder import temporaries
 from dbatch.results.ledger import LEDGER_NAME, reading_ledger
 from dbatch.results.part import file_hash
 
-MARK = "DBATCH_TEST_MARK"
 IN_PLACE = BatchOptions(execution=Execution(serial=True), isolate="none")
 STRATEGY = '''"""Buys at every n-th print and sells at the next one, after a nap as long as the environment says."""
 
@@ -78,75 +73,8 @@ def write_market(folder: Path) -> None:
         frame.to_parquet(folder / f"{name}.parquet")
 
 
-class Marked:
-    """Processes started in `folder`, known by a mark in their environment; `temp` is where their temporary files go.
-
-    Their descendants have the mark too, whatever became of their parents.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.temp, self._mark = folder, folder / "tmp", uuid.uuid4().hex
-        self.temp.mkdir()
-        self._said = folder / "said.txt"
-        self._started: list[subprocess.Popen[bytes]] = []
-
-    def said(self) -> str:
-        """Return what all of them wrote to their standard error."""
-        return self._said.read_text()
-
-    def dbatch(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-        """Start the command line."""
-        return self.python("-m", "dbatch", *arguments, **environment)
-
-    def python(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-        """Start Python with these arguments, in a session of its own."""
-        ours = {MARK: self._mark, "TMPDIR": str(self.temp), **environment}
-        with open(self._said, "a") as said:
-            started = subprocess.Popen(
-                [sys.executable, *arguments],
-                cwd=self.folder,
-                env={**os.environ, **ours},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=said,
-                start_new_session=True,
-            )
-        self._started.append(started)
-        return started
-
-    def alive(self) -> list[psutil.Process]:
-        """Return those that have not ended."""
-        return [process for process in psutil.process_iter(["cmdline"]) if self._is_ours(process)]
-
-    def wait_until_gone(self) -> None:
-        """Wait until all have ended, not for ever."""
-        wait_until(lambda: not self.alive(), 15.0, "all processes have ended")
-
-    def kill_all(self) -> None:
-        for process in self.alive():
-            with suppress(psutil.Error):
-                process.kill()
-        for started in self._started:
-            started.wait()
-
-    def left_behind(self) -> Iterator[str]:
-        for path in self.temp.iterdir():
-            yield f"{path} was left behind"
-        for process in self.alive():
-            yield f"process {process.pid} was left behind: {' '.join(process.info['cmdline'] or ())}"
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        try:
-            environment = Path(f"/proc/{process.pid}/environ").read_bytes()
-            return f"{MARK}={self._mark}".encode() in environment and process.status() != psutil.STATUS_ZOMBIE
-        except (OSError, psutil.Error):
-            return False
-
-
 class Scene:
     """A batch of `runs` runs over two securities below `folder`, and the digest that its results must have."""
-
-    in_place = IN_PLACE
 
     def __init__(self, folder: Path, runs: int, processes: Marked | None = None) -> None:
         self.folder, self.runs, self.processes = folder, runs, processes or Marked(folder)
@@ -251,14 +179,6 @@ class Scene:
 
 def column(folder: Path, name: str) -> list[Any]:
     return read_results(folder).column(name).to_pylist()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0, what: str = "it came about") -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.02)
 
 
 @contextmanager

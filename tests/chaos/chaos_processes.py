@@ -1,0 +1,110 @@
+"""Processes that are started to come to grief, and are known again with all that they started."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+_MARK = "DBATCH_TEST_MARK"
+
+
+class Marked:
+    """Processes started in `folder`, known by a mark in their environment; `temp` is where their temporary files go.
+
+    Their descendants have the mark too, whatever became of their parents.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.temp, self._mark = folder, folder / "tmp", uuid.uuid4().hex
+        self.temp.mkdir()
+        self._said = folder / "said.txt"
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def said(self) -> str:
+        """Return what all of them wrote to their standard error."""
+        return self._said.read_text()
+
+    def dbatch(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start the command line."""
+        return self.python("-m", "dbatch", *arguments, **environment)
+
+    def python(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start Python with these arguments, in a session of its own."""
+        ours = {_MARK: self._mark, "TMPDIR": str(self.temp), **environment}
+        with open(self._said, "a") as said:
+            started = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=self.folder,
+                env={**os.environ, **ours},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                start_new_session=True,
+            )
+        self._started.append(started)
+        return started
+
+    def alive(self) -> list[psutil.Process]:
+        """Return those that have not ended."""
+        return [process for process in psutil.process_iter(["cmdline"]) if self._is_ours(process)]
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the worker processes among them, those that Dask's nannies have started."""
+        return [process for process in self.alive() if "spawn_main" in " ".join(process.info["cmdline"] or ())]
+
+    def wait_until_gone(self) -> None:
+        """Wait until all have ended, not for ever."""
+        wait_until(lambda: not self.alive(), 15.0, "all processes have ended")
+
+    def kill_all(self) -> None:
+        for process in self.alive():
+            with suppress(psutil.Error):
+                process.kill()
+        for started in self._started:
+            started.wait()
+
+    def left_behind(self) -> Iterator[str]:
+        for path in self.temp.iterdir():
+            yield f"{path} was left behind"
+        for process in self.alive():
+            yield f"process {process.pid} was left behind: {' '.join(process.info['cmdline'] or ())}"
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+            return f"{_MARK}={self._mark}".encode() in environment and process.status() != psutil.STATUS_ZOMBIE
+        except (OSError, psutil.Error):
+            return False
+
+
+class Cluster:
+    """A scheduler at `address`, and two workers of a thread each; their temporary files are no concern of ours."""
+
+    def __init__(self, processes: Marked) -> None:
+        folder = processes.folder / "cluster"
+        folder.mkdir()
+        place = folder / "scheduler.json"
+        here = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(place))
+        temp = {"TMPDIR": str(folder)}
+        self.scheduler = processes.python("-m", "distributed.cli.dask_scheduler", "--port", "0", *here, **temp)
+        for _ in range(2):
+            processes.python("-m", "distributed.cli.dask_worker", "--nthreads", "1", *here, **temp)
+        wait_until(place.exists, what="the scheduler listens")
+        self.address = str(json.loads(place.read_text())["address"])
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0, what: str = "it came about") -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        time.sleep(0.02)
