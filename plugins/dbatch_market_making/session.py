@@ -48,39 +48,40 @@ def new_desk() -> Desk:
 
 
 @njit(inline="always")
+def begin_phase(desk: Desk, day: int, phase: int) -> Desk:
+    """Return the desk before the first event of a phase of a day.
+
+    Steps, in the published order: 1 a new date clears the book; 2 (market dates are the engine's); 3 a new date
+    reopens the desk and drops a pending flatten, the position then stays overnight; 4 from 14:55 on the desk closes,
+    and waits for a trade, whatever its volume, to go flat at: the first event may be one.
+    """
+    book = desk.book if day == desk.day else empty_book()
+    closed = desk.closed and day == desk.closed_day
+    pending = desk.flatten_pending and day == desk.closed_day
+    closed_day = desk.closed_day
+    if phase == CLOSING and not closed:
+        closed = True
+        closed_day = day
+        pending = desk.position.shares != 0
+    return Desk(book, desk.position, day, closed_day, closed, pending)
+
+
+@njit(inline="always")
 def begin_event(desk: Desk, event: Event) -> tuple[Desk, Fill, bool]:
     """Return the desk after `event`, the fill of an end-of-day flatten, and whether quoting goes on.
 
-    Steps, in the published order: 1 a new date clears the book; 2 (market dates are the engine's); 3 a new date
-    reopens the desk and drops a pending flatten, the position then stays overnight; 4 from 14:55 on the first
-    event closes the desk: at a trade's price, whatever its volume, or by waiting for one; 5 a pending flatten
-    takes the next trade; 6 outside 10:00 to 14:45 events never touch the book; 7 the book takes the event.
+    Steps: 5 a pending flatten takes the next trade; 6 outside 10:00 to 14:45 events never touch the book; 7 the book
+    takes the event.
     """
-    book = desk.book
-    position = desk.position
-    closed = desk.closed
-    closed_day = desk.closed_day
-    pending = desk.flatten_pending
-    fill = no_fill()
-    if event.day != desk.day:
-        book = empty_book()
-    if closed_day != event.day:
-        closed = False
-        pending = False
-    quoting = event.phase == OPEN
-    if event.phase == CLOSING and not closed:
-        closed = True
-        closed_day = event.day
-        if position.shares != 0:
-            pending = True
-    if pending:
-        quoting = False
-        if event.kind == TRADE:
-            position, fill = execute(position, -position.shares, event.price)
-            pending = False
-    if quoting:
-        book = apply_event(book, event)
-    return Desk(book, position, event.day, closed_day, closed, pending), fill, quoting
+    if desk.flatten_pending:
+        if event.kind != TRADE:
+            return desk, no_fill(), False
+        position, fill = execute(desk.position, -desk.position.shares, event.price)
+        return Desk(desk.book, position, desk.day, desk.closed_day, desk.closed, False), fill, False
+    if event.phase != OPEN:
+        return desk, no_fill(), False
+    book = apply_event(desk.book, event)
+    return Desk(book, desk.position, desk.day, desk.closed_day, desk.closed, False), no_fill(), True
 
 
 @njit(inline="always")

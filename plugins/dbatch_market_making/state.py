@@ -8,7 +8,7 @@ from numba import njit
 
 from dbatch_market_making.parameters import Limits
 from dbatch_market_making.quoting import Quote, no_quote
-from dbatch_market_making.session import Desk, new_desk
+from dbatch_market_making.session import Desk, begin_phase, new_desk
 
 
 class State(NamedTuple):
@@ -23,3 +23,9 @@ class State(NamedTuple):
 def start(params: Limits) -> State:
     """Return the state before the first event."""
     return State(new_desk(), no_quote(), no_quote())
+
+
+@njit(inline="always")
+def on_phase(params: Limits, state: State, day: int, phase: int) -> State:
+    """Return the state before the first event of a phase of a day."""
+    return State(begin_phase(state.desk, day, phase), state.bid, state.ask)

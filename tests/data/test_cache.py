@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import threading
 import time
 from collections import namedtuple
@@ -267,11 +268,39 @@ def test_maps_beyond_what_a_process_may_hold_are_let_go_of(
     other = tmp_path / "bbb.parquet"
     write(other, [20_000 * DAY] * ROWS)
     monkeypatch.setattr(cache, "MOST_MAPPED_BYTES", 30_000)
-    monkeypatch.setattr(cache_columns, "MOST_MAPPED_BYTES", 20_000)  # a column of 25,000 is a large one then
-    monkeypatch.setattr(cache_columns, "_LET_GO_ROWS", 1)
     for one in (security, open_market(other).securities[0]) * 2:
         assert given(one).events == from_source(one, Window())
         assert len(cache._OPEN) <= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc what is in memory")
+@pytest.mark.parametrize("most", [1 << 30, 0], ids=["small", "large"])
+def test_of_large_columns_what_went_by_is_not_kept_in_memory(
+    tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    write(tmp_path / "aaa.parquet", [20_000 * DAY] * 100_000)
+    (security,) = open_market(tmp_path / "aaa.parquet").securities
+    given(security)
+    another_process()
+    monkeypatch.setattr(cache_columns, "MOST_MAPPED_BYTES", most)
+    monkeypatch.setattr(cache_columns, "_LET_GO_ROWS", 1_000)
+    monkeypatch.setattr(cache, "_MAPPED_ROWS", 1_000)
+    print_ = fingerprint(security.source)
+    for block in cache.cached_events(security, print_, 100, Window(), Faults(), keep=False):
+        assert block.prices.sum() == len(block)
+    assert [mapped.size for mapped in cache._OPEN.values()] == [2_500_000]
+    assert (kept_in_memory(place) < 100) == (most == 0)
+
+
+def kept_in_memory(place: Path) -> int:
+    """Return how many KiB of the files below `place` this process holds."""
+    found, is_ours = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if line[0].isdigit() or line[0] in "abcdef":
+            is_ours = str(place) in line
+        elif is_ours and line.startswith("Rss:"):
+            found += int(line.split()[1])
+    return found
 
 
 # What happens to what is stored
@@ -349,12 +378,17 @@ def test_an_entry_without_its_facts_is_stored_anew(security: Security, place: Pa
     assert (stored / "facts.json").exists()
 
 
-def test_zeros_and_exchanged_words_are_seen() -> None:
+def test_zeros_exchanged_words_and_bits_of_many_words_are_seen() -> None:
     column = np.arange(1, SEGMENT + 1)
     exchanged = column.copy()
     exchanged[[3, 40]] = column[[40, 3]]
-    pieces = [column, np.zeros_like(column), exchanged, column[::-1].copy()]
-    assert len({cache_columns._checksum(piece) for piece in pieces}) == len(pieces)
+    pieces = [np.zeros_like(column), exchanged, column[::-1].copy()]
+    for bit in range(64):
+        for rows in ([3, 40], [0, 1, 2, 3], range(SEGMENT)):
+            flipped = column.view(np.uint64).copy()
+            flipped[rows] ^= np.uint64(1 << bit)
+            pieces.append(flipped)
+    assert cache_columns._checksum(column) not in {cache_columns._checksum(piece) for piece in pieces}
 
 
 @pytest.mark.parametrize("length", [1, 7, 8, 9, 255])

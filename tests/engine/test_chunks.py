@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from dbatch.data import cache
+from dbatch.data.blocks import EventBlock
 from dbatch.data.market import open_market
 from dbatch.data.read import fingerprint
+from dbatch.engine.job import chunk_of
 from dbatch.engine.unit import run_one
 from dbatch.model import Job, RunContext, Window
 from dbatch.plugins.discovery import resolve
@@ -62,3 +64,18 @@ def test_chunks_are_the_same_from_the_source_and_from_the_cache(tmp_path: Path, 
     assert fills[0] is not None
     assert fills[0].quantities.tolist() == [90] * (rows // 100) + ([45] if rows % 100 else [])
     assert {fill.digest() for fill in fills if fill is not None} == {fills[0].digest()}
+
+
+def test_what_a_handler_does_to_a_chunk_does_not_come_back_with_the_same_rows() -> None:
+    columns = [np.arange(4) * DAY, np.zeros(4, np.int8), np.arange(1.0, 5.0), np.arange(4)]
+    for column in columns:
+        column.flags.writeable = False  # as those of the cache are, of which every job gets other views
+    block = EventBlock(*columns)
+
+    spoilt = chunk_of(block.rows(slice(0, 3)))
+    spoilt.loc[:, "price"] = 0.0
+    spoilt["more"] = 1
+
+    assert chunk_of(block.rows(slice(0, 3)))["price"].tolist() == [1.0, 2.0, 3.0]
+    assert list(chunk_of(block.rows(slice(0, 3)))) == ["timestamp", "type", "price", "volume"]
+    assert chunk_of(block.rows(slice(1, 4)))["price"].tolist() == [2.0, 3.0, 4.0]

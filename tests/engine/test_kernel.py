@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 
 from dbatch.data.blocks import NOT_A_TIME, EventBlock
-from dbatch.engine import job
+from dbatch.engine import compiled
 from dbatch.engine.job import JobResult, run_job
 from dbatch.engine.kernel import compile_kernel, flatten
 from dbatch.errors import HandlerError, StrategyError
@@ -222,9 +222,7 @@ class Flags(NamedTuple):
 
 
 def test_nested_scalars_are_flattened_field_by_field() -> None:
-    ints, floats = flatten(Flags(True, Level(10.5, 300), 2), Flags)
-    assert (ints.tolist(), ints.dtype) == ([1, 300], np.int64)
-    assert (floats.tolist(), floats.dtype) == ([10.5, 2.0], np.float64)
+    assert flatten(Flags(True, Level(10.5, 300), 2), Flags) == ([1, 300], [10.5, 2.0])
 
 
 # What it carries between calls.
@@ -278,7 +276,7 @@ def test_more_fills_than_there_is_room_for_in_one_call_are_all_kept(monkeypatch:
     whole = run(create_v1_baseline_handler({}), BUSY, block)
     assert len(whole.fills) == 500
 
-    monkeypatch.setattr(job, "_FILL_ROOM", room)
+    monkeypatch.setattr(compiled, "FILL_ROOM", room)
 
     assert same(run(create_v1_baseline_handler({}), BUSY, block), whole)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dbatch.data.blocks import EventBlock
-from dbatch.engine import job
+from dbatch.engine import compiled
 from dbatch.engine.fills import Fills
 from dbatch.engine.job import Seen, run_job
 from dbatch.engine.kernel import compile_kernel
@@ -41,7 +41,7 @@ def watched(block: EventBlock, rows: int) -> list[tuple[int, Fills | None, list[
 @pytest.mark.parametrize("room", [3, 5, 1 << 17])
 @pytest.mark.parametrize("rows", [1, 4, 64])
 def test_fills_are_shown_with_the_block_they_came_in(monkeypatch: pytest.MonkeyPatch, rows: int, room: int) -> None:
-    monkeypatch.setattr(job, "_FILL_ROOM", room)
+    monkeypatch.setattr(compiled, "FILL_ROOM", room)
     block = every_other_fills(64)
 
     seen = watched(block, rows)

@@ -34,6 +34,19 @@ def test_a_second_receipt_of_a_job_replaces_the_first(tmp_path: Path) -> None:
         assert ledger.receipts() == {"k1": RECEIPT}
 
 
+def test_of_more_receipts_than_a_statement_takes_each_is_kept_and_the_contradicting_ones_are_named(
+    tmp_path: Path,
+) -> None:
+    first = [Receipt(f"k{number}", "NA", "success", digest="one") for number in range(250)]
+    second = [Receipt(f"k{number}", "NA", "success", digest="two") for number in (3, 120, 249, 250)]
+    with open_ledger(tmp_path) as ledger:
+        assert ledger.commit(*first) == []
+        assert ledger.commit(*second) == ["k3", "k120", "k249"]
+
+        assert list(ledger.receipts().values()) == [*first, second[-1]]
+        assert [commit.jobs for commit in ledger.commits()] == [250, 4]
+
+
 def test_what_was_committed_survives_a_process_that_is_killed(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path\n"

@@ -101,7 +101,7 @@ def table(found: Found, rows: int, workers: int) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry the batch out and print; return 1 when a job did not succeed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=120_000, help="events of each security")
+    parser.add_argument("--rows", type=int, default=250_000, help="events of each security")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     chosen = parser.parse_args(arguments)

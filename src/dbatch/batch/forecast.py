@@ -15,15 +15,29 @@ from dbatch.data.read import size_hint
 from dbatch.engine.packing import MOST_JOBS, TARGET_SEC
 from dbatch.model import RunContext, Source
 from dbatch.results.ledger import LEDGER_NAME, reading_ledger
+from dbatch.results.run_files import MOST_FOLDERS
 
 _BYTES_AN_EVENT: Final = {"parquet": 6, "csv": 40, "excel": 20}
-_SEC_AN_EVENT: Final = {True: 20e-9, False: 30e-6}  # compiled or plain
-_BYTES_A_JOB: Final = 2_500
-_BYTES_A_FILL: Final = 25
+_SEC_AN_EVENT: Final = {True: 20e-9, False: 6e-6}
+"""Of a compiled strategy and of a plain handler, one with an order book and some arithmetic: others differ much."""
+
+_START_SEC: Final = 2.5
+_DRIVER_SEC_A_JOB: Final = 0.8e-3
+_CHILD_SEC: Final = 0.06
+_DRIVER_MB: Final = 150.0
+_DRIVER_BYTES_A_JOB: Final = 6_000
+_SERVER_MB: Final = 70.0
+_CHILD_MB: Final = 45.0
+_WORKER_MB: Final = 150.0
+_EVENT_BYTES: Final = {True: 25, False: 100}
+"""Columns as they are held, and the DataFrame that a plain handler gets of one chunk of them."""
+
+_BYTES_A_JOB: Final = 2_400
+_BYTES_A_RUN: Final = 1_000
+_FOLDER_BYTES: Final = 10_000
+_FOLDER_BYTES_A_JOB: Final = 1_500
 _FILLS_AN_EVENT: Final = 0.01
-_DRIVER_MB: Final = 250.0
-_CHILD_MB: Final = 150.0
-_EVENT_BYTES: Final = 25
+_BYTES_A_FILL: Final = 95
 _MEBIBYTE: Final = 1 << 20
 
 
@@ -66,11 +80,12 @@ def forecast(plan: BatchPlan, options: BatchOptions) -> Forecast:
     contexts = {context.run_id: context for context in plan.contexts}
     events = {source: events_of(source) for source in {task.job.security.source for task in plan.tasks}}
     compute = sum(
-        seconds_before or events[task.job.security.source] * _SEC_AN_EVENT[contexts[task.run_id].compiled] + 0.0005
+        seconds_before or events[task.job.security.source] * _SEC_AN_EVENT[contexts[task.run_id].compiled]
         for task in todo
     )
     slots = options.execution.slots(len(todo))
-    size = options.unit_jobs or max(1, min(MOST_JOBS, int(TARGET_SEC * len(todo) / compute) if compute else 1))
+    seconds_a_job = max(compute / max(len(todo), 1), _DRIVER_SEC_A_JOB)
+    units = -(-len(todo) // (options.unit_jobs or max(1, min(MOST_JOBS, int(TARGET_SEC / seconds_a_job)))))
     keep_fills, _ = options.kept_fills(len(plan.batch.runs))
     fills = sum(events[task.job.security.source] for task in todo) * _FILLS_AN_EVENT if keep_fills else 0.0
     runs = Counter(str(run.spec["strategy"]) for run in plan.runs)
@@ -82,13 +97,13 @@ def forecast(plan: BatchPlan, options: BatchOptions) -> Forecast:
         distinct=len(plan.tasks),
         done=len(done),
         failed=sum(status != "success" for status in done),
-        units=-(-len(todo) // size),
+        units=units,
         slots=slots,
         where=_where(plan.contexts),
-        seconds=compute / slots + 2.0 * bool(todo),
+        seconds=_seconds(plan, len(todo), compute, units, slots),
         basis="by what its jobs took before" if seconds_before else "by the number of events; a guess",
-        memory_mb=_DRIVER_MB + slots * (_child_mb(plan) + max(events.values(), default=0) * _EVENT_BYTES / _MEBIBYTE),
-        disk_mb=(len(todo) * _BYTES_A_JOB + fills * _BYTES_A_FILL) / _MEBIBYTE,
+        memory_mb=_memory_mb(plan, slots, max(events.values(), default=0.0)),
+        disk_mb=_disk_mb(plan, len(todo), fills),
         free_mb=shutil.disk_usage(_existing(plan.output_dir)).free / _MEBIBYTE,
         stale=stale,
         strategies=tuple(
@@ -131,8 +146,34 @@ def _where(contexts: tuple[RunContext, ...]) -> str:
     }.get(frozenset(isolated), "in processes of their own where they are plain Python")
 
 
-def _child_mb(plan: BatchPlan) -> float:
-    return _CHILD_MB if any(context.isolated for context in plan.contexts) else 0.0
+def _seconds(plan: BatchPlan, jobs: int, compute: float, units: int, slots: int) -> float:
+    """Return the seconds until all is done: starting, what the driver does for each job, what slots share."""
+    if not jobs:
+        return 0.0
+    children = units * _CHILD_SEC if any(context.isolated for context in plan.contexts) else 0.0
+    return _START_SEC + jobs * _DRIVER_SEC_A_JOB + (compute + children) / slots
+
+
+def _memory_mb(plan: BatchPlan, slots: int, events: float) -> float:
+    """Return the memory of all processes that no file backs, when the largest security has so many `events`."""
+    size = _DRIVER_MB * _MEBIBYTE + len(plan.tasks) * _DRIVER_BYTES_A_JOB
+    if any(context.isolated for context in plan.contexts):
+        size += (_SERVER_MB + slots * _CHILD_MB) * _MEBIBYTE
+    elif not all(context.compiled for context in plan.contexts):
+        size += slots * _WORKER_MB * _MEBIBYTE
+    for is_compiled in {context.compiled for context in plan.contexts}:
+        rows = events if is_compiled else slots * min(events, max(context.chunk_rows for context in plan.contexts))
+        size += rows * _EVENT_BYTES[is_compiled]
+    return size / _MEBIBYTE
+
+
+def _disk_mb(plan: BatchPlan, jobs: int, fills: float) -> float:
+    """Return what `jobs` jobs to come add to the disk, of which so many `fills` are kept."""
+    runs = len(plan.runs) * jobs / max(len(plan.tasks), 1)
+    size = jobs * _BYTES_A_JOB + runs * _BYTES_A_RUN + fills * _BYTES_A_FILL
+    if len(plan.runs) <= MOST_FOLDERS:
+        size += runs * _FOLDER_BYTES + jobs * _FOLDER_BYTES_A_JOB
+    return size / _MEBIBYTE
 
 
 def _existing(folder: Path) -> Path:

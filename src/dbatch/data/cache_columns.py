@@ -168,9 +168,9 @@ class Columns:
             return
         self._let_go_at = row
         for column in self._block:
-            held: object = column.base
-            if isinstance(held, mmap.mmap) and hasattr(held, "madvise"):
-                held.madvise(mmap.MADV_DONTNEED)  # comes back from the file where somebody still looks
+            mapped: Any = getattr(column.base, "obj", None)  # the base is a view of what is mapped
+            if hasattr(mapped, "madvise"):
+                mapped.madvise(mmap.MADV_DONTNEED)  # comes back from the file where somebody still looks
 
     def _touch(self) -> None:
         """Say that the columns are in use: what was used longest ago makes room."""
@@ -195,15 +195,22 @@ def _map(path: Path, kind: type, rows: int) -> np.ndarray[Any, Any]:
 def _checksum(column: np.ndarray[Any, Any]) -> int:
     """Return the sum, modulo 2**64, of the column's 8-byte words, each times an odd number of its own.
 
-    Any change of one word changes it, for an odd factor can be undone; other changes go unseen once in 2**63 cases.
-    At 8 GB/s it costs a tenth of decoding, and a third of a CRC.
+    Any change of one word changes it, for an odd factor can be undone; other changes go unseen once in billions of
+    cases. A word's upper half is mixed into its lower one before: the highest bits of two words could make up for each
+    other. It costs a quarter of decoding, and less than a CRC even where that has instructions of its own.
     """
     data = column.view(np.uint8)
     words = data[: len(data) // 8 * 8].view(np.uint64)
     rest = int.from_bytes(data[len(words) * 8 :].tobytes(), sys.byteorder)
-    return (int(np.dot(words, _weights(SEGMENT_ROWS)[: len(words)])) + rest) % 2**64
+    mixed = words >> np.uint64(32)
+    mixed ^= words
+    return (int(np.dot(mixed, _weights(SEGMENT_ROWS)[: len(words)])) + rest) % 2**64
 
 
 @lru_cache(maxsize=1)
 def _weights(count: int) -> np.ndarray[Any, Any]:
-    return (np.arange(count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)) | np.uint64(1)
+    """Return `count` odd numbers without a pattern: the finalizer of Steele et al. (2014), splitmix64."""
+    mixed = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31)) | np.uint64(1)

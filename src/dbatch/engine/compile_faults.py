@@ -1,7 +1,7 @@
 """Why a compiled strategy does not compile: the line of the strategy, what is wrong there, what would be right.
 
-The loop inlines everything, so what numba says of it is about the loop. Here `start` and `on_event` are compiled each
-by itself, for the types that are annotated. That is done after a failure only.
+The loop inlines everything, so what numba says of it is about the loop. Here `start`, `on_phase` and `on_event` are
+compiled each by itself, for the types that are annotated. That is done after a failure only.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from numba.core import ir
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 
-from dbatch.engine.loop import signature_of
 from dbatch.engine.numba_words import Fields, first_difference, in_words, kind_of, number_hint
+from dbatch.engine.signature import signature_of
 from dbatch.engine.unset import named_values
 from dbatch.sim import Event, Fill
 from dbatch.strategies import EventStrategy
@@ -37,26 +37,30 @@ _LONGEST_LINE: Final = 120
 
 def compile_fault(strategy: EventStrategy, error: Exception) -> str | None:
     """Return in one line why compiling the loop of `strategy` raised `error`; None where it is no fault of its code."""
-    alone = _fault_alone(strategy.start, strategy.on_event)
+    alone = _fault_alone(strategy)
     if alone is not None or not isinstance(error, NumbaError):
         return alone
-    return _told(error, strategy.on_event.py_func, _fields_named([strategy.start, strategy.on_event]))
+    functions = signature_of(strategy).functions.values()
+    return _told(error, strategy.on_event.py_func, _fields_named(functions))
 
 
 @lru_cache(maxsize=32)
-def _fault_alone(start: Any, on_event: Any) -> str | None:
-    """Return the first fault of `start` and of `on_event`, compiled for the types of their annotations."""
+def _fault_alone(strategy: EventStrategy) -> str | None:
+    """Return the first fault of the functions of `strategy`, compiled for the types of their annotations."""
     linecache.checkcache()
-    params_type, state_type, max_fills = signature_of(start, on_event)
-    params, state, fill = _numba_type(params_type), _numba_type(state_type), _numba_type(Fill)
+    signature = signature_of(strategy)
+    params, state, fill = map(_numba_type, (signature.params_type, signature.state_type, Fill))
     event = types.BaseTuple.from_types((types.int64, types.int8, types.float64, *[types.int64] * 3), Event)
-    ending = types.Tuple((state, types.UniTuple(fill, max_fills)))
-    fields = _fields_named([start, on_event])
-    fills = f"with {max_fills} fill{'s' * (max_fills != 1)} as annotated"
-    for dispatcher, arguments, right, told in (
-        (start, (params,), state, "as annotated"),
-        (on_event, (params, state, event), ending, fills),
-    ):
+    ending = types.Tuple((state, types.UniTuple(fill, signature.fills)))
+    fields = _fields_named(signature.functions.values())
+    fills = f"with {signature.fills} fill{'s' * (signature.fills != 1)} as annotated"
+    asked = {
+        "start": ((params,), state, "as annotated"),
+        "on_phase": ((params, state, types.int64, types.int64), state, "as annotated"),
+        "on_event": ((params, state, event), ending, fills),
+    }
+    for role, dispatcher in signature.functions.items():
+        arguments, right, told = asked[role]
         function = dispatcher.py_func
         try:
             returned = _returned(njit(function), arguments)

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_type_hints
+from types import ModuleType
+from typing import Any, Final, get_type_hints
 
 import llvmlite
 import numba
@@ -20,28 +21,31 @@ import numpy as np
 
 from dbatch.cache import cache_dir
 from dbatch.engine.loop import Loop, generate_loop
+from dbatch.engine.signature import signature_of
 from dbatch.engine.sources import reached_sources
 from dbatch.errors import HandlerError
 from dbatch.strategies import EventStrategy
 
-Replay = Callable[..., tuple[int, int, int, int]]
-
-_CHECKED = "every variable is set"
+_CHECKED: Final = "every variable is set"
 """What a loop in the cache was checked for; other words have every one checked again."""
+
+_LONGEST_COMPILATION_SEC: Final = 120.0
+_FUNCTIONS: Final = 2
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A strategy's compiled loop and the hash of all sources that it is made of, whatever the machine."""
+    """A strategy's loop, compiled when it is called, and the hash of all sources that it is made of on any machine."""
 
-    replay: Replay
+    find_sessions: Any
+    replay: Any
     loop: Loop
     sources_hash: str
 
 
 @lru_cache(maxsize=32)
 def compile_kernel(strategy: EventStrategy) -> Kernel:
-    """Return the compiled loop of `strategy`, from the cache when every source it reaches is unchanged.
+    """Return the loop of `strategy`, from the cache when every source it reaches is unchanged.
 
     Numba's own cache looks at the time stamp of one file, so a loop that inlines an edited function would come
     back stale; here the folder's name is a hash of all sources, of numba's version and of the CPU.
@@ -56,43 +60,60 @@ def compile_kernel(strategy: EventStrategy) -> Kernel:
     def check() -> None:
         from dbatch.engine.unset import reached_functions, refuse_unset
 
-        refuse_unset(reached_functions((strategy.start, strategy.on_event), [name for name, _ in reached]))
+        functions = signature_of(strategy).functions.values()
+        refuse_unset(reached_functions(functions, [name for name, _ in reached]))
 
-    replay = _load(loop.text, f"_dbatch_kernel_{machine}", cache_dir() / "kernels" / machine, check)
-    return Kernel(replay, loop, sources)
+    module = _load(loop.text, f"_dbatch_kernel_{machine}", cache_dir() / "kernels" / machine, check)
+    return Kernel(module.find_sessions, module.replay, loop, sources)
+
+
+@lru_cache(maxsize=32)
+def ready_kernel(strategy: EventStrategy) -> Kernel | HandlerError:
+    """Return the loop of `strategy` with its machine code, or why its code cannot be compiled.
+
+    What the cache does not hold is compiled by one process, while others wait for it and then load it.
+    Raises StrategyError as `compile_kernel` does, and what numba raises where it is no fault of the strategy's code.
+    """
+    kernel = compile_kernel(strategy)
+    folder = Path(kernel.replay.py_func.__code__.co_filename).parent
+    try:
+        with _one_at_a_time(folder):
+            for function, types in zip((kernel.find_sessions, kernel.replay), _argument_types(), strict=True):
+                function.compile(types)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        found = _fault(strategy, error)
+        if found is None:
+            raise
+        return found
+    return kernel
 
 
 @contextmanager
 def readable_compile_errors(strategy: EventStrategy) -> Iterator[None]:
-    """Turn what stops numba into one line with the strategy's own line; numba's pages stay its cause.
+    """Turn numba's error where a path has no `return` into one line with the strategy's own line.
 
-    What the compiled loop itself raises goes on as it is, but for numba's error where a path has no `return`.
+    Numba finds that out when an event takes the path. What else the compiled loop raises goes on as it is.
     """
     try:
         yield
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:
-        no_return = isinstance(error, TypeError) and str(error).endswith(", got None")
-        if compile_kernel(strategy).replay.signatures and not no_return:  # type: ignore[attr-defined]
+    except TypeError as error:
+        found = _fault(strategy, error) if str(error).endswith(", got None") else None
+        if found is None:
             raise
-        from dbatch.engine.compile_faults import compile_fault  # half of numba's compiler, for failures only
-
-        fault = compile_fault(strategy, error)
-        if fault is None:
-            raise
-        raise HandlerError(fault) from error
+        raise found from error
 
 
-def flatten(values: Any, params_type: type) -> tuple[np.ndarray, np.ndarray]:
-    """Return the scalars of nested NamedTuples as an int64 and a float64 array, in the order the loop reads them.
+def flatten(values: Any, params_type: type) -> tuple[list[int], list[float]]:
+    """Return the scalars of nested NamedTuples, ints (bools too) and floats, in the order the loop reads them.
 
     Raises HandlerError for values that are not of `params_type`: the loop would read what is not there.
     """
     ints: list[int] = []
     floats: list[float] = []
     _collect(values, params_type, ints, floats)
-    return np.array(ints, dtype=np.int64), np.array(floats, dtype=np.float64)
+    return ints, floats
 
 
 def _collect(values: Any, expected: Any, ints: list[int], floats: list[float]) -> None:
@@ -113,14 +134,61 @@ def _fields(cls: Any) -> tuple[tuple[str, Any], ...]:
     return tuple(get_type_hints(cls).items())
 
 
+def _fault(strategy: EventStrategy, error: Exception) -> HandlerError | None:
+    """Return what is wrong with the strategy's code that numba raised `error`, numba's pages being its cause."""
+    from dbatch.engine.compile_faults import compile_fault  # half of numba's compiler, for failures only
+
+    told = compile_fault(strategy, error)
+    if told is None:
+        return None
+    fault = HandlerError(told)
+    fault.__cause__ = error
+    return fault
+
+
+def _argument_types() -> tuple[tuple[Any, ...], ...]:
+    """Return numba's types of the arguments of `find_sessions` and of `replay`; events are read-only."""
+    from numba.core.types import Array, boolean, float64, int8, int64
+
+    times, kinds, prices = (Array(kind, 1, "C", readonly=True) for kind in (int64, int8, float64))
+    whole, real, wholes, reals = (Array(kind, rows, "C") for rows in (1, 2) for kind in (int64, float64))
+    find_sessions = (int64, times, kinds, prices, boolean, whole, wholes)
+    rows = (int64, int64, wholes, times, kinds, prices, times)
+    sets = (wholes, reals, boolean, wholes, reals, whole, int64, whole)
+    return find_sessions, (*rows, *sets, whole, real, whole, real, whole, real)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Keep other processes from compiling what belongs into `folder`, where it is not there yet.
+
+    Compiling twice does no harm. So whoever cannot lock, or waits for long, goes on without.
+    """
+    if len(list(folder.glob("*.nbi"))) == _FUNCTIONS:
+        yield
+        return
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=_LONGEST_COMPILATION_SEC)
+    except (OSError, NotImplementedError, Timeout):
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _machine() -> str:
     versions = (numba.__version__, np.__version__, llvmlite.__version__, sys.version)
     cpu = (llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten())
     return " ".join((*versions, *cpu))
 
 
-def _load(text: str, module_name: str, folder: Path, check: Callable[[], None]) -> Replay:
-    """Return the loop in `folder`; where it is not there yet, `check` may refuse it before it is."""
+def _load(text: str, module_name: str, folder: Path, check: Callable[[], None]) -> ModuleType:
+    """Return the module of `folder`; where it is not there yet, `check` may refuse it before it is."""
     path = folder / f"{module_name}.py"
     try:
         if not path.exists():
@@ -142,12 +210,11 @@ def _publish(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def _import(module_name: str, path: Path) -> Replay:
+def _import(module_name: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(module_name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     spec.loader.exec_module(module)
-    replay: Replay = module.replay
-    return replay
+    return module

@@ -19,7 +19,9 @@ class EventStrategy:
     NamedTuple of scalars (int, float, bool, or NamedTuples of them) that the compiled code reads;
     `start(params)` returns the state before the first event, also such a NamedTuple, and
     `on_event(params, state, event)` the state after it and a tuple of `Fill`s in order of execution (quantity 0
-    is none). Both are `@njit(inline="always")` and annotated: the engine reads State and the number of fills
+    is none). `on_phase(params, state, day, phase)`, where there is one, returns the state with which a phase of a day
+    begins: it is called before an event that is seen in another phase or on another day than the one before it.
+    All are `@njit(inline="always")` and annotated: the engine reads State and the number of fills
     from the annotations. `session` cuts the day into the phases that `Event.phase` counts; `view` says which
     rows the strategy sees: "priced" leaves out rows without time or price and prices of 0 or less, counted.
     `needs` are types of events ("bid", "ask", "trade") without which there is nothing to run: where the data of a
@@ -33,3 +35,4 @@ class EventStrategy:
     session: SessionWindows = field(default_factory=SessionWindows)
     view: View = "priced"
     needs: tuple[str, ...] = ()
+    on_phase: Any = None
