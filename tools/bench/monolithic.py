@@ -253,7 +253,8 @@ def v2_price_follow_qty_cooldown(
 
 @njit(cache=True, nogil=True)
 def v2_1_stop_loss(
-    times, kinds, prices, volumes, sessions, bid_size, ask_size, refill, max_position, max_notional, threshold, stop_pct,
+    times, kinds, prices, volumes, sessions,
+    bid_size, ask_size, refill, max_position, max_notional, threshold, stop_pct,
     out_times, out_prices, out_quantities, out_realized, out_positions, out_pnl,
 ):  # fmt: skip
     """As v2, and a loss beyond `stop_pct` per cent of the cost basis takes the displayed quantity until flat."""
