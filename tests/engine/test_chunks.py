@@ -13,8 +13,8 @@ from dbatch.data import cache
 from dbatch.data.blocks import EventBlock
 from dbatch.data.market import open_market
 from dbatch.data.read import fingerprint
+from dbatch.engine.alone import run_one
 from dbatch.engine.job import chunk_of
-from dbatch.engine.unit import run_one
 from dbatch.model import Job, RunContext, Window
 from dbatch.plugins.discovery import resolve
 

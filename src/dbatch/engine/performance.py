@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from dbatch.engine.job import JobResult
 from dbatch.errors import HandlerError
-from dbatch.metrics.job import job_performance
-from dbatch.schema import JOB_METRIC_COLUMNS
+from dbatch.schema import JOB_METRIC_COLUMNS, METRIC_COLUMNS
+
+_job_metrics: Final = attrgetter(*JOB_METRIC_COLUMNS)
+_fill_metrics: Final = attrgetter(*METRIC_COLUMNS)
 
 
-def performance_of(result: JobResult) -> tuple[np.ndarray | None, np.ndarray | None, dict[str, Any], list[str]]:
-    """Return days (int64 since 1970), daily P&L (float64 currency), the metrics of `JOB_METRIC_COLUMNS`, complaints.
+class Performance(NamedTuple):
+    """What a job amounts to.
 
-    Fills that contradict themselves have no metrics, and a complaint that says why.
+    `days` int64 since 1970 and `daily_pnl` float64 currency have one length; `metrics` are those of
+    `schema.JOB_METRIC_COLUMNS`, `of_fills` those of `schema.METRIC_COLUMNS`. Fills that contradict themselves have none
+    of these, and complaints that say why.
     """
-    fills = result.fills
+
+    days: np.ndarray | None
+    daily_pnl: np.ndarray | None
+    metrics: Mapping[str, Any]
+    of_fills: Mapping[str, Any]
+    complaints: tuple[str, ...] = ()
+
+
+NO_PERFORMANCE: Final = Performance(None, None, {}, {})
+
+
+def performance_of(result: JobResult) -> Performance:
+    """Return the performance of a job that gave `result`."""
+    from dbatch.metrics.job import job_performance
+
+    columns = (*result.fills.columns, result.market_days)
     try:
-        found = job_performance(
-            fills.timestamps,
-            fills.prices,
-            fills.quantities,
-            fills.realized,
-            fills.positions,
-            fills.pnl,
-            result.market_days,
-            last_price=result.last_price,
-        )
+        found = job_performance(*columns, last_price=result.last_price)
     except HandlerError as error:
-        return None, None, {}, [f"no metrics: {error}"]
-    metrics = found.metrics._asdict()
-    return found.days, found.daily_pnl, {name: metrics[name] for name in JOB_METRIC_COLUMNS}, []
+        return NO_PERFORMANCE._replace(complaints=(f"no metrics: {error}",))
+    metrics = dict(zip(JOB_METRIC_COLUMNS, _job_metrics(found.metrics), strict=True))
+    of_fills = dict(zip(METRIC_COLUMNS, _fill_metrics(found.metrics), strict=True))
+    return Performance(found.days, found.daily_pnl, metrics, of_fills)
