@@ -102,6 +102,8 @@ def fills_of_trades(trades: Any) -> Fills:
     """
     if isinstance(trades, str | bytes) or not isinstance(trades, Sequence):
         raise HandlerError(f"state['trades'] is {type(trades).__name__}, must be a list of dicts")
+    if not len(trades):
+        return join_fills([])
     usual = _usual_columns(trades)
     if usual is not None:
         return Fills(*usual)
