@@ -7,7 +7,7 @@ import pickle
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbatch.engine.packing import Packer, Task
+from dbatch.engine.packing import MOST_JOBS, Packer, Task
 from dbatch.model import Job, Receipt, Security, Source, Unit
 
 
