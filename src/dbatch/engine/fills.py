@@ -87,12 +87,17 @@ def fills_of_table(table: pa.Table) -> Fills:
     )
 
 
-def join_fills(pieces: Sequence[tuple[np.ndarray, ...]]) -> Fills:
-    """Return `pieces` of six columns each, in order, as one."""
+def fill_columns(table: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the columns of fills that lie in `table`, int64 of six rows: where they are floats, their bits."""
+    reals = table.view(np.float64)
+    return table[0], reals[1], table[2], reals[3], table[4], reals[5]
+
+
+def join_fills(pieces: Sequence[np.ndarray]) -> Fills:
+    """Return the fills of `pieces`, tables as `fill_columns` takes them, in order, as one."""
     if len(pieces) == 1:
-        return Fills(*pieces[0])
-    empty = tuple(np.empty(0, dtype) for dtype in _DTYPES)
-    return Fills(*(np.concatenate(columns) for columns in zip(empty, *pieces, strict=True)))
+        return Fills(*fill_columns(pieces[0]))
+    return Fills(*fill_columns(np.concatenate([np.empty((len(_DTYPES), 0), np.int64), *pieces], axis=1)))
 
 
 def fills_of_trades(trades: Any) -> Fills:

@@ -148,7 +148,7 @@ def _run_compiled(
         if watch is not None:
             watch(Seen(block, passage.state, passage.new_fills()))
     rows = (passage.rows, passage.rows - passage.seen)
-    days = _rising(passage.days)
+    days = passage.days
     return [_result(fills, days, passage.last_price, *rows) for fills in passage.fills()]
 
 
