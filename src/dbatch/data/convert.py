@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from dbatch.data.excel import SheetGroup, convert_security, kill_children, list_securities, source_facts
+from dbatch.data.excel import (
+    SheetGroup,
+    children_kept,
+    convert_security,
+    kill_children,
+    list_securities,
+    source_facts,
+)
 from dbatch.data.fingerprint import file_sha256
 from dbatch.data.names import file_slug
 from dbatch.data.report import QualityReport
@@ -83,7 +90,8 @@ def convert_workbook(
             return ConversionOutcome(group.security, group.label, target, "failed", error=str(error))
         return ConversionOutcome(group.security, group.label, target, "converted", report)
 
-    return _in_parallel(groups, convert, workers or min(_cores(), len(groups)), on_done)
+    with children_kept():
+        return _in_parallel(groups, convert, workers or min(_cores(), len(groups)), on_done)
 
 
 def _in_parallel(

@@ -9,7 +9,7 @@ from typing import Any
 
 from dbatch.data.excel.archive import check_part, check_spread, open_archive
 from dbatch.data.excel.groups import SheetGroup, group_sheets
-from dbatch.data.excel.guard import kill_children, run_guarded
+from dbatch.data.excel.guard import children_kept, kill_children, run_guarded
 from dbatch.data.excel.head import first_rows, list_sheets
 from dbatch.data.report import QualityReport
 from dbatch.durable import move_into_place
@@ -19,6 +19,7 @@ from dbatch.schema import EVENT_RULES_VERSION
 __all__ = [
     "SheetGroup",
     "check_security",
+    "children_kept",
     "convert_security",
     "kill_children",
     "list_securities",
@@ -78,7 +79,7 @@ def convert_security(
 ) -> QualityReport:
     """Return the report of one security, whose events are then in `target`, whole or not at all.
 
-    May be called from several threads at once; each call runs one child process. Raises `WorkbookError`, one
+    May be called from several threads at once; each call has a child process of its own. Raises `WorkbookError`, one
     line, where the security cannot be read, and `OutputError` where `target` cannot be written.
     """
     facts = source_facts(path, group, source_hash=source_hash, header_row=header_row, sort=sort)
