@@ -134,11 +134,12 @@ class _Child:
 
 
 def _run(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the outcome of `job`; a used child that has too little memory for it is followed by a new one."""
+    """Return the outcome of `job`; where a used child dies or has too little memory, that of a new one."""
     child = _take()
     was_new = child.is_new
     outcome = _asked(child, job)
-    return outcome if was_new or outcome.get("kind") != "memory" else _asked(_start(), job)
+    is_certain = was_new or "report" in outcome or (outcome["kind"] != "memory" and not outcome.get("died"))
+    return outcome if is_certain else _asked(_start(), job)
 
 
 def _asked(child: _Child, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,4 +189,5 @@ def _death(job: Mapping[str, Any], code: int, complaint: str) -> dict[str, Any]:
     return {
         "error": f"{job['path']}: reading sheet '{job['label']}' failed ({ended}): {last}",
         "kind": "memory" if out_of_memory else "data",
+        "died": True,
     }
