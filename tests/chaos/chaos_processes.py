@@ -87,19 +87,26 @@ class Marked:
 
 
 class Cluster:
-    """A scheduler at `address`, and two workers of a thread each; their temporary files are no concern of ours."""
+    """A scheduler at `address`, and `workers` of a thread each; their temporary files are no concern of ours."""
 
-    def __init__(self, processes: Marked) -> None:
-        folder = processes.folder / "cluster"
-        folder.mkdir()
-        place = folder / "scheduler.json"
-        here = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(place))
-        temp = {"TMPDIR": str(folder)}
-        self.scheduler = processes.python("-m", "distributed.cli.dask_scheduler", "--port", "0", *here, **temp)
-        for _ in range(2):
-            processes.python("-m", "distributed.cli.dask_worker", "--nthreads", "1", *here, **temp)
+    def __init__(self, processes: Marked, workers: int = 2) -> None:
+        self._processes, self._folder = processes, processes.folder / "cluster"
+        self._folder.mkdir()
+        place = self._folder / "scheduler.json"
+        self._here = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(place))
+        self.scheduler = self._start("distributed.cli.dask_scheduler", "--port", "0")
+        for _ in range(workers):
+            self.add_worker()
         wait_until(place.exists, what="the scheduler listens")
         self.address = str(json.loads(place.read_text())["address"])
+
+    def add_worker(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start one more worker, and wait for nothing."""
+        return self._start("distributed.cli.dask_worker", "--nthreads", "1", *arguments, **environment)
+
+    def _start(self, module: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        ours = {"TMPDIR": str(self._folder), **environment}
+        return self._processes.python("-m", module, *arguments, *self._here, **ours)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60.0, what: str = "it came about") -> None:
