@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from dbatch.data.blocks import NOT_A_TIME, EventBlock
+from dbatch.data.blocks import NO_EVENTS, NOT_A_TIME, EventBlock, place_of
 from dbatch.engine.fills import Fills, fills_of_trades
 from dbatch.engine.needs import Needs
+from dbatch.engine.order import in_order, order_of
 from dbatch.engine.sessions import last_print
 from dbatch.errors import HandlerError
 from dbatch.schema import EVENT_COLUMNS, EVENT_TYPES
@@ -53,6 +54,7 @@ class JobResult:
 class Seen:
     """What whoever watches a job sees when a block has been delivered; it changes after the call.
 
+    A block without rows comes last where a compiled strategy does something at the end of the last day.
     Of a compiled strategy: `state` is its ints and its floats in the order of `Loop.leaves`, `fills` those of this
     block. Of a plain handler: `state` is its dict, which holds its trades, and `orderbook` the one it keeps.
     """
@@ -148,6 +150,29 @@ def _run_compiled(
     watch: Watch | None,
     blocks: Iterable[EventBlock],
 ) -> list[JobResult]:
+    orders = [order_of(strategy, section) for section in sections]
+    if set(orders) == {"source"}:
+        return _passed(strategy, sections, watch, blocks)
+    whole = list(blocks)
+    results: dict[int, JobResult] = {}
+    for order in dict.fromkeys(orders):
+        numbers = [number for number, each in enumerate(orders) if each == order]
+        ordered = in_order(whole, order)
+        alike = [sections[number] for number in numbers]
+        results.update(
+            zip(numbers, _passed(strategy, alike, watch, ordered.blocks, unseen=ordered.untimed), strict=True)
+        )
+    return [results[number] for number in range(len(sections))]
+
+
+def _passed(
+    strategy: EventStrategy,
+    sections: Sequence[Mapping[str, Any]],
+    watch: Watch | None,
+    blocks: Iterable[EventBlock],
+    unseen: int = 0,
+) -> list[JobResult]:
+    """Return what each of `sections` gives over `blocks` as they come, `unseen` rows having been left out before."""
     from dbatch.engine.compiled import Passage
 
     passage = Passage(strategy, sections)
@@ -155,7 +180,10 @@ def _run_compiled(
         passage.replay(block)
         if watch is not None:
             watch(Seen(block, passage.state, passage.new_fills()))
-    rows = (passage.rows, passage.rows - passage.seen)
+    passage.finish()
+    if watch is not None and strategy.on_day_end is not None:
+        watch(Seen(NO_EVENTS, passage.state, passage.new_fills()))
+    rows = (unseen + passage.rows, unseen + passage.rows - passage.seen)
     days = _rising(passage.days)
     return [_result(fills, days, passage.last_price, *rows) for fills in passage.fills()]
 
@@ -218,17 +246,11 @@ def chunk_of(block: EventBlock) -> Any:
     """
     if len(block) > _SMALL:
         return _frame_of(block)
-    place = _place(block)
+    place = place_of(block)
     kept = getattr(_THREAD, "frame", None)
     if kept is None or not (kept[0] is block or (place is not None and kept[1] == place)):
         kept = _THREAD.frame = (block, place, _frame_of(block))
     return kept[2].copy()
-
-
-def _place(block: EventBlock) -> tuple[Any, ...] | None:
-    """Return where `block` lies in memory, by which it is known again while it lives; None where it may change."""
-    places = [column.__array_interface__["data"] for column in block]
-    return (len(block), *places) if all(is_read_only for _, is_read_only in places) else None
 
 
 def _frame_of(block: EventBlock) -> Any:
