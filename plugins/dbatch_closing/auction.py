@@ -51,15 +51,14 @@ def no_entries() -> Entries:
 
 @njit(inline="always")
 def place(params: Params, vwap: Vwap, trend: Trend) -> Entries:
-    """Return the orders for the auction: a buy below and a sell above the VWAP; none where nothing traded.
+    """Return the orders for the auction: a buy below and a sell above the VWAP; without shares where nothing traded.
 
     Both are worth `order_notional` at the VWAP, to the nearest share. A trend beyond its threshold suppresses the
     order against it.
     """
-    if not vwap.value > 0.0 or vwap.volume <= 0:
-        return no_entries()
-    price = vwap.value / vwap.volume
-    shares = int(min(np.rint(params.notional / price), MOST_SHARES))
+    has_traded = vwap.value > 0.0 and vwap.volume > 0
+    price = vwap.value / vwap.volume if has_traded else 1.0
+    shares = int(min(np.rint(params.notional / price), MOST_SHARES)) if has_traded else 0
     slope = slope_bps(trend)
     buys = 0 if params.filters_buys and slope < -params.most_fall else shares
     sells = 0 if params.filters_sells and slope > params.most_rise else shares

@@ -28,18 +28,19 @@ def stop_loss(position: Position, bid: float, ask: float, stop_loss_pct: float) 
     if shares == 0 or not mark > 0.0:
         return position, no_fill()
     gain = mark - position.entry if shares > 0 else position.entry - mark
-    if gain / position.entry * 100 < -stop_loss_pct:
-        return execute(position, -shares, mark)
-    return position, no_fill()
+    is_hit = gain / position.entry * 100 < -stop_loss_pct
+    position, fill = execute(position, -shares if is_hit else 0, mark)
+    return position, fill
 
 
 @njit(inline="always")
 def exit_by_trade(position: Position, order: Exit, price: float, volume: int) -> tuple[Position, Fill]:
     """Return the position after a trade, and the fill of the exit order: at the trade's price, up to its volume."""
     shares = position.shares
-    quantity = max(min(abs(shares), volume), 0)
+    quantity = 0
     if shares > 0 and price >= order.price:
-        return execute(position, -quantity, price)
-    if shares < 0 and price <= order.price:
-        return execute(position, quantity, price)
-    return position, no_fill()
+        quantity = -max(min(shares, volume), 0)
+    elif shares < 0 and price <= order.price:
+        quantity = max(min(-shares, volume), 0)
+    position, fill = execute(position, quantity, price)
+    return position, fill

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numba import njit
@@ -10,10 +10,10 @@ from numba import njit
 EXCHANGES: Final = ("ADX", "DFM")
 DFM: Final = 1
 ON_DFM: Final = ("EMAAR", "DIB", "DEWA")
-"""Securities whose orders had DFM's ticks in the published results; all others there had ADX's, listed on DFM or not."""
+"""Securities with DFM's ticks in the published results; all others had ADX's there, wherever they are listed."""
 
 
-def exchange_of(security: str) -> str:
+def exchange_of(security: str) -> Literal["ADX", "DFM"]:
     """Return the exchange whose ticks the published results have for `security`.
 
     >>> exchange_of("EMAAR"), exchange_of("SALIK")
