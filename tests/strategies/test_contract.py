@@ -15,3 +15,7 @@ class TestV2PriceFollowQtyCooldown(StrategyContract):
 
 class TestV21StopLoss(StrategyContract):
     strategy = "v2_1_stop_loss"
+
+
+class TestV3LiquidityMonitor(StrategyContract):
+    strategy = "v3_liquidity_monitor"

@@ -1,7 +1,7 @@
 """Why a compiled strategy does not compile: the line of the strategy, what is wrong there, what would be right.
 
-The loop inlines everything, so what numba says of it is about the loop. Here `start`, `on_phase` and `on_event` are
-compiled each by itself, for the types that are annotated. That is done after a failure only.
+The loop inlines everything, so what numba says of it is about the loop. Here `start`, `on_phase`, `on_event` and
+`on_day_end` are compiled each by itself, for the types that are annotated. That is done after a failure only.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from numba.core.errors import NumbaError
 from dbatch.engine.numba_words import Fields, first_difference, in_words, kind_of, number_hint
 from dbatch.engine.signature import signature_of
 from dbatch.engine.unset import named_values
-from dbatch.sim import Event, Fill
+from dbatch.sim import DatedFill, Event, Fill
 from dbatch.strategies import EventStrategy
 
 _LIBRARIES: Final = (Path(__file__).parents[1], Path(numba.__file__).parent)
@@ -53,11 +53,12 @@ def _fault_alone(strategy: EventStrategy) -> str | None:
     event = types.BaseTuple.from_types((types.int64, types.int8, types.float64, *[types.int64] * 3), Event)
     ending = types.Tuple((state, types.UniTuple(fill, signature.fills)))
     fields = _fields_named(signature.functions.values())
-    fills = f"with {signature.fills} fill{'s' * (signature.fills != 1)} as annotated"
+    dated = types.Tuple((state, types.UniTuple(_numba_type(DatedFill), max(signature.day_end_fills, 1))))
     asked = {
         "start": ((params,), state, "as annotated"),
         "on_phase": ((params, state, types.int64, types.int64), state, "as annotated"),
-        "on_event": ((params, state, event), ending, fills),
+        "on_event": ((params, state, event), ending, _told_fills(signature.fills)),
+        "on_day_end": ((params, state, types.boolean), dated, _told_fills(signature.day_end_fills)),
     }
     for role, dispatcher in signature.functions.items():
         arguments, right, told = asked[role]
@@ -73,10 +74,14 @@ def _fault_alone(strategy: EventStrategy) -> str | None:
     return None
 
 
+def _told_fills(number: int) -> str:
+    return f"with {number} fill{'s' * (number != 1)} as annotated"
+
+
 def _fields_named(dispatchers: Iterable[Any]) -> Fields:
     """Return the fields of the NamedTuple classes that functions, and what they call, name or are annotated with."""
     found: dict[str, tuple[str, ...]] = {}
-    waiting: list[Any] = [Event, Fill, *dispatchers]
+    waiting: list[Any] = [Event, Fill, DatedFill, *dispatchers]
     seen: set[int] = set()
     while waiting:
         value = waiting.pop()

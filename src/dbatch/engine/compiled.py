@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from dbatch.data.blocks import EventBlock
+from dbatch.data.blocks import NO_EVENTS, EventBlock
 from dbatch.engine.fills import Fills, fill_columns, join_fills
 from dbatch.engine.kernel import Kernel, flatten, readable_compile_errors, ready_kernel
 from dbatch.engine.sessions import read_only, sessions_of
@@ -22,6 +22,8 @@ FILL_ROOM: Final = 1 << 17
 _THREAD: Final = threading.local()
 _NO_FILLS: Final = join_fills([])
 _NO_DAYS: Final = np.empty(0, np.int64)
+_NO_SESSIONS: Final = np.empty((0, 5), np.int64)
+_NOTHING: Final = tuple(map(read_only, NO_EVENTS))
 _NO_PHASE: Final = (np.iinfo(np.int64).min, -1)
 
 
@@ -74,6 +76,14 @@ class Passage:
         if sessions.last_price is not None:
             self.last_price = sessions.last_price
 
+    def finish(self) -> None:
+        """Go on past the last event: where the strategy has something to do at the end of a day, the last one ends."""
+        if self._strategy.on_day_end is None:
+            return
+        self._keep_fills()
+        with readable_compile_errors(self._strategy):
+            self._call(0, 0, _NO_SESSIONS, _NOTHING, at_end=True)
+
     def fills(self) -> list[Fills]:
         """Return the fills of each set."""
         self._keep_fills()
@@ -86,26 +96,21 @@ class Passage:
         return join_fills(self._pieces[0][told:])
 
     def _replay(self, table: np.ndarray, columns: tuple[np.ndarray, ...]) -> None:
-        _, out = _fill_room()
-        room = FILL_ROOM // len(self._written)
         session = row = 0
         while session < len(table) or self._fresh:
-            session, row = self._kernel.replay(
-                session,
-                row,
-                table,
-                *columns,
-                *self._params,
-                self._fresh,
-                *self._state,
-                self._phase,
-                room,
-                self._written,
-                *out,
-            )
-            self._fresh = False
+            session, row = self._call(session, row, table, columns, at_end=False)
             if session < len(table):
                 self._keep_fills()
+
+    def _call(
+        self, session: int, row: int, table: np.ndarray, columns: tuple[np.ndarray, ...], *, at_end: bool
+    ) -> tuple[int, int]:
+        room = FILL_ROOM // len(self._written)
+        where = (session, row, table, *columns)
+        how = (*self._params, self._fresh, at_end, *self._state, self._phase, room, self._written)
+        self._fresh = False
+        reached: tuple[int, int] = self._kernel.replay(*where, *how, *_fill_room()[1])
+        return reached
 
     def _keep_fills(self) -> None:
         """Copy the fills out of the arrays that the loop writes to, and have it begin there anew."""

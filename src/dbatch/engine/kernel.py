@@ -153,7 +153,7 @@ def _argument_types() -> tuple[tuple[Any, ...], ...]:
     whole, real, wholes, reals = (Array(kind, rows, "C") for rows in (1, 2) for kind in (int64, float64))
     find_sessions = (int64, times, kinds, prices, boolean, whole, wholes)
     rows = (int64, int64, wholes, times, kinds, prices, times)
-    sets = (wholes, reals, boolean, wholes, reals, whole, int64, whole)
+    sets = (wholes, reals, boolean, boolean, wholes, reals, whole, int64, whole)
     return find_sessions, (*rows, *sets, whole, real, whole, real, whole, real)
 
 

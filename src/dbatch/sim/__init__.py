@@ -7,7 +7,7 @@ composed from them keeps its state in registers. It knows numpy and numba only.
 from dbatch.sim.book import Book, Level, apply_event, empty_book, is_quoted, mid_price
 from dbatch.sim.clock import DAY, SECOND, SessionWindows, phase_bounds, time_of_day
 from dbatch.sim.events import ASK, BID, OTHER, TRADE, Event
-from dbatch.sim.position import Fill, Position, execute, flat, no_fill
+from dbatch.sim.position import DatedFill, Fill, Position, execute, flat, no_fill
 from dbatch.sim.queue import Order, match_trade, no_order
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "SECOND",
     "TRADE",
     "Book",
+    "DatedFill",
     "Event",
     "Fill",
     "Level",
