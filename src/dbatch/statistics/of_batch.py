@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,12 @@ import numpy as np
 from dbatch.errors import UsageError
 from dbatch.metrics.daily import DAYS_PER_YEAR
 from dbatch.results.columns import table_of
-from dbatch.results.run_table import RunsAlike
 from dbatch.statistics.best import min_btl
 from dbatch.statistics.bootstrap import CONFIDENCE, RESAMPLES
 from dbatch.statistics.likeness import MOST_CLUSTERED, clusters, effective_trials
 from dbatch.statistics.of_runs import FEWEST_DAYS, RunFigures, run_columns, run_figures
 from dbatch.statistics.overfitting import blocks_for, overfitting
-from dbatch.statistics.reading import BatchResults, Trials, read_batch
+from dbatch.statistics.reading import BatchResults, Trials, common_days, read_batch
 from dbatch.statistics.tables import RUN_STATISTIC_KINDS, BatchStatistics, Best, SplitResults
 
 DISCOVERY = 0.05
@@ -57,7 +55,7 @@ def statistics_of(
     seed = results.seed if seed is None else seed
     figures = run_figures(results, trials=max(trials.total, 1), seed=seed, resamples=resamples, confidence=confidence)
     reasons: dict[str, str] = {}
-    places, common = _common_days(results.alike)
+    places, common = common_days(results.alike)
     cluster = _clusters(places, common, len(figures.days), reasons)
     columns = run_columns(results, figures, cluster, trials=max(trials.total, 1))
     year = math.sqrt(DAYS_PER_YEAR)
@@ -82,17 +80,6 @@ def statistics_of(
         reasons=reasons,
         runs=table_of(columns, RUN_STATISTIC_KINDS),
     )
-
-
-def _common_days(alike: tuple[RunsAlike, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the places of all runs that have days, in order, and their P&L on the days that all of them have."""
-    if not alike:
-        return np.empty(0, np.int64), np.empty((0, 0))
-    days = reduce(np.intersect1d, (some.days for some in alike))
-    places = np.concatenate([some.places for some in alike]).astype(np.int64)
-    pnl = np.concatenate([some.pnl[:, np.searchsorted(some.days, days)] for some in alike])
-    order = np.argsort(places, kind="stable")
-    return places[order], pnl[order]
 
 
 def _clusters(places: np.ndarray, common: np.ndarray, runs: int, reasons: dict[str, str]) -> np.ndarray:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any, Final
+
+import numpy as np
 
 from dbatch.errors import OutputError
 from dbatch.results.job_table import RunRow, job_table, kept_jobs
@@ -79,6 +82,20 @@ def read_batch(folder: Path) -> BatchResults:
             seed=int(hashlib.sha256(" ".join(job.key for job in planned).encode()).hexdigest()[:8], 16),
             state=ledger_state(ledger),
         )
+
+
+def common_days(alike: tuple[RunsAlike, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of all runs that have days, in order, and their P&L on the days that all of them have.
+
+    int64, and float64 currency, a row per run.
+    """
+    if not alike:
+        return np.empty(0, np.int64), np.empty((0, 0))
+    days = reduce(np.intersect1d, (some.days for some in alike))
+    places = np.concatenate([some.places for some in alike]).astype(np.int64)
+    pnl = np.concatenate([some.pnl[:, np.searchsorted(some.days, days)] for some in alike])
+    order = np.argsort(places, kind="stable")
+    return places[order], pnl[order]
 
 
 def ledger_state(ledger: Ledger) -> str:
