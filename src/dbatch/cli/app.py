@@ -26,6 +26,8 @@ _COMMANDS = {
     "benchmark": ("dbatch.cli.benchmark", "Measure the work sequentially and with workers, side by side."),
     "replay": ("dbatch.cli.replay", "Carry out one security of a finished run again: is it the same, and why not?"),
     "status": ("dbatch.cli.status", "Show how far a batch is, how fast it goes and what failed."),
+    "stats": ("dbatch.cli.stats", "Say how far the results of a batch can be believed: was it chance?"),
+    "null-test": ("dbatch.cli.null_test", "How often would these statistics cry success without any skill?"),
     "logs": ("dbatch.cli.logs", "Print what runs of a batch said, while it runs too."),
     "cancel": ("dbatch.cli.cancel", "Ask the driver of a batch to stop, on whatever host it runs."),
     "doctor": ("dbatch.cli.doctor", "Check this machine, or a batch's folder; --repair mends it."),

@@ -9,6 +9,9 @@ BATCH_MANIFEST_NAME: Final = "batch_manifest.json"
 BATCH_SUMMARY_NAME: Final = "batch_summary"
 """Without the ending: it is there as .csv, .json and .parquet."""
 
+BATCH_STATISTICS_NAME: Final = "batch_statistics"
+"""Without the ending: .json for the batch, .parquet for its runs; written when they are asked for."""
+
 BATCH_FILE_NAMES: Final = (
     RESULTS_NAME,
     BATCH_MANIFEST_NAME,

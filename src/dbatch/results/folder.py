@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from dbatch.errors import LockedError, OutputError, StorageError
 from dbatch.lifetime import sweep_scratch
-from dbatch.results.batch_names import BATCH_FILE_NAMES
+from dbatch.results.batch_names import BATCH_FILE_NAMES, BATCH_STATISTICS_NAME
 from dbatch.results.ledger import LEDGER_NAME
 
 MANIFEST_NAME = "run_manifest.json"
@@ -173,6 +173,7 @@ def _own_files(output_dir: Path) -> Iterator[Path]:
         f"{LEDGER_NAME}-shm",
         PARTS_NAME,
         *BATCH_FILE_NAMES,
+        *(f"{BATCH_STATISTICS_NAME}.{ending}" for ending in ("json", "parquet")),
     )
     for name in names:
         if (output_dir / name).exists():
