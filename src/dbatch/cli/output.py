@@ -12,7 +12,10 @@ Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", h
 
 
 def put(content: bytes, target: Path | None, *, binary: bool = False) -> None:
-    """Write `content` to `target`, or to stdout. Raises UsageError for `binary` content and a terminal."""
+    """Write `content` to `target`, or to stdout, on a terminal with what steers it escaped.
+
+    Raises UsageError for `binary` content and a terminal.
+    """
     from dbatch.errors import UsageError
 
     if target is not None:
@@ -22,6 +25,10 @@ def put(content: bytes, target: Path | None, *, binary: bool = False) -> None:
         return
     if binary and sys.stdout.isatty():
         raise UsageError("this format is not for a terminal; name a file with -o")
+    if sys.stdout.isatty():
+        from dbatch.cli.upkeep_text import escaped
+
+        content = escaped(content.decode()).encode()
     sys.stdout.flush()
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()

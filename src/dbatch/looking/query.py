@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from dbatch.errors import UsageError
 from dbatch.looking.tables import PARAMETER, Tables
+from dbatch.results.columns import table_of
 
 SHUT_IN: Final = {
     "enable_external_access": False,
@@ -44,19 +45,16 @@ class Choice:
 
 def runs_table(tables: Tables) -> pa.Table:
     """Return a row per run: the columns of `batch_summary`, and those of the parameters that vary."""
-    parameters = [name for name in tables.jobs.column_names if name.startswith(PARAMETER)]
-    if not parameters:
-        return tables.runs
-    firsts = ", ".join(f"first({quoted(name)}) as {quoted(name)}" for name in parameters)
-    with _connected(runs=tables.runs, jobs=tables.jobs) as connection:
-        return (
-            connection.sql(
-                f"select r.*, p.* exclude (run_id) from (select *, row_number() over () as {_PLACE} from runs) r "
-                f"left join (select run_id, {firsts} from jobs group by run_id) p using (run_id) order by {_PLACE}"
-            )
-            .to_arrow_table()
-            .drop_columns([_PLACE])
-        )
+    first: dict[str, int] = {}
+    for place, run_id in enumerate(tables.jobs.column("run_id").to_pylist()):
+        first.setdefault(run_id, place)
+    places = [first.get(run_id) for run_id in tables.runs.column("run_id").to_pylist()]
+    of_runs = table_of({"place": places}, {"place": "int"}).column("place")
+    runs = tables.runs
+    for name in tables.jobs.column_names:
+        if name.startswith(PARAMETER):
+            runs = runs.append_column(name, tables.jobs.column(name).take(of_runs))
+    return runs
 
 
 def choose(table: pa.Table, choice: Choice) -> tuple[pa.Table, int]:
@@ -66,18 +64,21 @@ def choose(table: pa.Table, choice: Choice) -> tuple[pa.Table, int]:
     and for an expression that is none.
     """
     names = _names(table)
-    wanted = [_known("--columns", name, names) for name in choice.columns] if choice.columns else table.column_names
+    wanted = (
+        [_known("--columns", name, names) for name in choice.columns] if choice.columns else range(table.num_columns)
+    )
     order = [_order(text, names) for text in choice.sort_by]
-    with _connected(rows=table) as connection:
-        aliases = "".join(f", {quoted(real)} as {quoted(name)}" for name, real in names.items() if name != real)
-        rows = connection.sql(f"select *{aliases}, row_number() over () as {_PLACE} from rows")
+    plain = table.rename_columns([_column(place) for place in range(table.num_columns)])
+    with _connected(rows=plain) as connection:
+        rows = connection.sql(f"select *{_aliases(names)}, row_number() over () as {_PLACE} from rows")
         if choice.where is not None:
             rows = _filtered(rows, choice.where, names)
         found = rows.aggregate("count(*)").fetchall()[0][0]
         rows = rows.order(", ".join([*order, _PLACE]))
         if choice.top is not None:
             rows = rows.limit(choice.top)
-        return rows.project(", ".join(map(quoted, wanted))).to_arrow_table(), found
+        chosen = rows.project(", ".join(map(_column, wanted))).to_arrow_table()
+    return chosen.rename_columns([table.column_names[place] for place in wanted]), found
 
 
 def quoted(name: str) -> str:
@@ -111,31 +112,47 @@ def _connected(**tables: pa.Table) -> Iterator[Any]:
         yield connection
 
 
-def _names(table: pa.Table) -> dict[str, str]:
-    """Return the columns by the names they may be called: their own, a parameter's without what it begins with."""
-    names = {name: name for name in table.column_names}
+def _names(table: pa.Table) -> dict[str, int]:
+    """Return the place of each column by the names it may be called: its own, a parameter's without its beginning."""
+    names: dict[str, int] = {}
+    for place, name in enumerate(table.column_names):
+        names.setdefault(name, place)
     taken = {name.lower() for name in names}  # SQL knows no case
-    for name in table.column_names:
+    for place, name in enumerate(table.column_names):
         bare = name.removeprefix(PARAMETER)
         if bare.lower() not in taken:
-            names[bare] = name
+            names[bare] = place
             taken.add(bare.lower())
     return names
 
 
-def _known(place: str, name: str, names: dict[str, str]) -> str:
+def _column(place: int) -> str:
+    """Return what a column is called while it is in the database: a name in a batch may be one that no database has."""
+    return f"__{place}"
+
+
+def _aliases(names: dict[str, int]) -> str:
+    """Return the names that an expression may call columns by, as further columns."""
+    distinct: dict[str, str] = {}
+    for name, place in names.items():
+        if name and name.isprintable():
+            distinct.setdefault(name.lower(), f", {_column(place)} as {quoted(name)}")
+    return "".join(distinct.values())
+
+
+def _known(place: str, name: str, names: dict[str, int]) -> int:
     if name not in names:
         raise unknown_column(place, name, list(names))
     return names[name]
 
 
-def _order(text: str, names: dict[str, str]) -> str:
-    name = text.removeprefix("-")
-    direction = "desc" if text.startswith("-") and text not in names else "asc"
-    return f"{quoted(_known('--sort-by', text if text in names else name, names))} {direction} nulls last"
+def _order(text: str, names: dict[str, int]) -> str:
+    falls = text.startswith("-") and text not in names
+    column = _column(_known("--sort-by", text.removeprefix("-") if falls else text, names))
+    return f"{column} {'desc' if falls else 'asc'} nulls last"
 
 
-def _filtered(rows: Any, where: str, names: dict[str, str]) -> Any:
+def _filtered(rows: Any, where: str, names: dict[str, int]) -> Any:
     import duckdb
 
     try:
