@@ -9,24 +9,50 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dbatch.batch import RunOutcome, RunRequest, run, simulate
+    from dbatch.batch import (
+        Batch,
+        BatchOptions,
+        Orchestrator,
+        RunOutcome,
+        RunRequest,
+        run,
+        simulate,
+        sweep,
+    )
     from dbatch.data.frame import read_ticks
     from dbatch.errors import DbatchError, MissingDataError
     from dbatch.plugins.hookspecs import hookimpl
 
 __version__ = "0.1.0"
 
-__all__ = ["DbatchError", "MissingDataError", "RunOutcome", "RunRequest", "hookimpl", "read_ticks", "run", "simulate"]
+__all__ = [
+    "Batch",
+    "BatchOptions",
+    "DbatchError",
+    "MissingDataError",
+    "Orchestrator",
+    "RunOutcome",
+    "RunRequest",
+    "hookimpl",
+    "read_ticks",
+    "run",
+    "simulate",
+    "sweep",
+]
 
 _HOMES = {
+    "Batch": "dbatch.batch",
+    "BatchOptions": "dbatch.batch",
     "DbatchError": "dbatch.errors",
     "MissingDataError": "dbatch.errors",
+    "Orchestrator": "dbatch.batch",
     "RunOutcome": "dbatch.batch",
     "RunRequest": "dbatch.batch",
     "hookimpl": "dbatch.plugins.hookspecs",
     "read_ticks": "dbatch.data.frame",
     "run": "dbatch.batch",
     "simulate": "dbatch.batch",
+    "sweep": "dbatch.batch",
 }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from dbatch.batch.defaults import default_config, default_data
 from dbatch.config.files import load_mapping
@@ -30,6 +30,9 @@ from dbatch.plugins.manager import load as load_observers
 from dbatch.results.journal import Journal
 from dbatch.strategies import EventStrategy
 from dbatch.strategies.parameters import validate
+
+if TYPE_CHECKING:
+    from dbatch.batch.opened import Batch
 
 
 @dataclass(frozen=True)
@@ -113,12 +116,23 @@ def make_plan(request: RunRequest) -> Plan:
     return Plan(ref, compiled, market, sections, tuple(jobs), asked, output_dir, tuple(notes))
 
 
-def run(request: RunRequest, observer: Observer | None = None) -> RunOutcome:
+@overload
+def run(request: RunRequest, observer: Observer | None = None) -> RunOutcome: ...
+@overload
+def run(request: str, observer: Observer | None = None, **arguments: Any) -> Batch: ...
+def run(request: RunRequest | str, observer: Observer | None = None, **arguments: Any) -> RunOutcome | Batch:
     """Run a strategy over every security of a market, keep the results and return how it ended.
+
+    With the name of a strategy and `arguments`, those of `dbatch.batch.notebook.run`, it returns the results to look
+    at: `run("v1_baseline", data="ticks/", parameters={"quote_size": 500})`.
 
     Into a folder that holds the same request's results only what is not finished is computed. Raises UsageError
     (and its kinds) when nothing was started; a failed security is a receipt, not an exception.
     """
+    if isinstance(request, str):
+        from dbatch.batch.notebook import run as run_strategy
+
+        return run_strategy(request, observer=observer, **arguments)
     observer = observer or Silent()
     plan = make_plan(request)
     file_names = {job.security.name: file_slug(job.security.name) for job in plan.jobs}
