@@ -15,7 +15,7 @@ from dbatch.data.faults import Faults
 from dbatch.data.files import is_local, local_copy, open_file
 from dbatch.data.fingerprint import content_hash
 from dbatch.model import Security, Source
-from dbatch.schema import EVENT_RULES_VERSION
+from dbatch.schema import BAR_RULES_VERSION, EVENT_RULES_VERSION
 
 DEFAULT_CHUNK_ROWS = 100_000
 
@@ -68,6 +68,9 @@ def fingerprint(source: Source) -> str:
     """Return a hash of the contents of `source` and of the rules by which they are read."""
     digest = hashlib.sha256(repr((source.kind, source.sheets, source.header_row, source.only)).encode())
     digest.update(str(EVENT_RULES_VERSION).encode())
+    if source.bars:
+        read_as = (source.bars, source.column, source.zone, source.adjusted, BAR_RULES_VERSION)
+        digest.update(repr(read_as).encode())
     for path in source.paths:
         if is_local(path):
             digest.update(content_hash(path).encode())
