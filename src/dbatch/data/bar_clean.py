@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbatch.data.bar_times import labels_of
-from dbatch.data.bars import BarBlock, bar_block
+from dbatch.data.bars import BarBlock, bar_block, joined_bars
 from dbatch.data.cells import read_price
 from dbatch.data.coerce import usual_prices
 from dbatch.data.csv_text import is_blank
@@ -31,7 +32,8 @@ class RawBars:
     """A security's bars as they stand in one file: arrays of one length, row i of each being one row.
 
     `times` and `clocks` are as `bar_times.labels_of` takes them; `prices` four arrays, open to close, or one of closes;
-    `volume` and `adjusted` None where there are none. `place` names a row of the file, from 0. In a panel an empty close is no fault.
+    `volume` and `adjusted` None where there are none. `place` names a row of the file,
+    from 0. In a panel an empty close is no fault.
     """
 
     times: pa.Array
@@ -65,7 +67,7 @@ def clean(raw: RawBars, faults: Faults, *, zone: str = "", adjusted: bool = Fals
 
     def complain(rows: Array, reason: str, found: pa.Array | Array = raw.times) -> None:
         for row in rows[~is_nothing[rows]].tolist():
-            faults.add(reason, lambda row=row: raw.place(row), _shown(found, row))
+            faults.add(reason, partial(raw.place, row), _shown(found, row))
 
     labels, is_bar = labels_of(raw.times, raw.clocks, zone, complain)
     names = PRICES if len(raw.prices) == 4 else ("close",)
@@ -88,12 +90,14 @@ def clean(raw: RawBars, faults: Faults, *, zone: str = "", adjusted: bool = Fals
     return CleanBars(bar_block(*(column[rows] for column in (labels, opens, highs, lows, closes, volumes))), rows, raw)
 
 
-def in_order(parts: list[CleanBars], faults: Faults) -> BarBlock:
-    """Return the bars of all `parts` by time, the first of equal labels; what was moved or left out is in `faults`."""
+def in_order(parts: list[CleanBars], faults: Faults) -> tuple[BarBlock, Callable[[int], str]]:
+    """Return the bars of all `parts` by time, the first of equal labels, and what names the row of one of them.
+
+    What was moved or left out is added to `faults`.
+    """
     labels = np.concatenate([np.empty(0, np.int64), *(part.bars.timestamps for part in parts)])
-    if len(labels) == 0 or (np.diff(labels) > 0).all():
-        order = slice(None)
-    else:
+    order = np.arange(len(labels))
+    if (np.diff(labels) <= 0).any():
         latest = np.maximum.accumulate(labels)
         _tell(parts, labels < latest, "time is earlier than a row before, the bars are sorted", faults)
         ranked = np.argsort(labels, kind="stable")
@@ -102,8 +106,16 @@ def in_order(parts: list[CleanBars], faults: Faults) -> BarBlock:
         is_twin[ranked[~is_first]] = True
         _tell(parts, is_twin, "time is that of an earlier row, which is kept", faults)
         order = ranked[is_first]
-    columns = zip(*(tuple(part.bars) for part in parts), strict=True)
-    return bar_block(*(np.concatenate(column)[order] for column in columns)) if parts else bar_block(*[labels] * 6)
+    bars = joined_bars(part.bars for part in parts)
+    return bar_block(*(column[order] for column in tuple(bars))), lambda row: _place(parts, int(order[row]))
+
+
+def _place(parts: list[CleanBars], at: int) -> str:
+    for part in parts:
+        if at < len(part.bars):
+            return part.raw.place(int(part.rows[at]))
+        at -= len(part.bars)
+    raise IndexError(at)
 
 
 def _tell(parts: list[CleanBars], is_told: Array, reason: str, faults: Faults) -> None:
@@ -111,7 +123,7 @@ def _tell(parts: list[CleanBars], is_told: Array, reason: str, faults: Faults) -
     for part in parts:
         for at in np.flatnonzero(is_told[first : first + len(part.bars)]).tolist():
             row = int(part.rows[at])
-            faults.add(reason, lambda part=part, row=row: part.raw.place(row), part.raw.times[row].as_py())
+            faults.add(reason, partial(part.raw.place, row), part.raw.times[row].as_py())
         first += len(part.bars)
 
 
@@ -151,7 +163,8 @@ def _numbers(column: pa.Array, name: str, complain: Complain, *, may_be_empty: b
 def _blank(raw: RawBars) -> Array:
     """Return which rows have nothing in them, as spreadsheets leave them; of a panel, which have no close."""
     columns = raw.prices if raw.is_panel else (raw.times, *raw.prices)
-    return np.logical_and.reduce([_is_empty(column) for column in columns])
+    empty: Array = np.logical_and.reduce([_is_empty(column) for column in columns])
+    return empty
 
 
 def _is_empty(column: pa.Array) -> Array:

@@ -53,8 +53,8 @@ def find_bar_columns(header: Sequence[object]) -> BarColumns | None:
 
     Names count in any case, without space, underscores or angle brackets around them; a first column without a name
     holds times where no other does. Closes alone do. A header of a time and of names that mean nothing here is a panel:
-    a column of closes per security. Raises SchemaError where two columns mean the same, for one of them would be dropped
-    silently, and for a header of ticks.
+    a column of closes per security. Raises SchemaError where two columns mean the same, for one of them would be
+    dropped silently, and for a header of ticks.
     """
     names = [_plain(cell) for cell in header]
     if set(names) >= _TICKS:

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from typing import Final
 
-from dbatch.data.bar_clean import clean, in_order
+from dbatch.data.bar_clean import RawBars, clean, in_order
 from dbatch.data.bars import BarBlock, bars_within, joined_bars
 from dbatch.data.faults import Fault, Faults
 from dbatch.model import Security, Window
@@ -28,16 +28,19 @@ def load_bars(security: Security, faults: Faults | None = None) -> BarBlock:
         from dbatch.data.resample import bars_of_trades
 
         return joined_bars(bars_of_trades(read_events(security, faults=faults), source.bars))
-    if source.kind == "excel":
+    parts = [clean(raw, faults, zone=source.zone, adjusted=source.adjusted) for raw in raw_bars(security)]
+    return in_order(parts, faults)[0]
+
+
+def raw_bars(security: Security) -> list[RawBars]:
+    """Return the bars of `security` as they stand in each of its files. Raises DataError as `load_bars` does."""
+    if security.source.kind == "excel":
         from dbatch.data.excel.bars import sheet_bars
 
-        tables = [sheet_bars(security)]
-    else:
-        from dbatch.data.bar_files import bar_table
+        return [sheet_bars(security)]
+    from dbatch.data.bar_files import bar_table
 
-        tables = [bar_table(path).raw(source) for path in source.paths]
-    parts = [clean(raw, faults, zone=source.zone, adjusted=source.adjusted) for raw in tables]
-    return in_order(parts, faults)
+    return [bar_table(path).raw(security.source) for path in security.source.paths]
 
 
 def cached_bars(security: Security, fingerprint: str, window: Window, faults: Faults) -> BarBlock:

@@ -105,7 +105,7 @@ def converted(security: Security) -> Path:
         list_securities(workbook)
     content = content_hash(str(workbook))
     made_by = repr((content, source.sheets, source.header_row, EVENT_RULES_VERSION))
-    folder = _writable(cache_dir() / "excel" / hashlib.sha256(made_by.encode()).hexdigest()[:32])
+    folder = writable(cache_dir() / "excel" / hashlib.sha256(made_by.encode()).hexdigest()[:32])
     target = folder / f"{file_slug(security.name.lower())}.parquet"
     if not target.exists():
         group = SheetGroup(security.name, security.label, source.sheets)
@@ -113,7 +113,7 @@ def converted(security: Security) -> Path:
     return target
 
 
-def _writable(folder: Path) -> Path:
+def writable(folder: Path) -> Path:
     """Return `folder`, or one of this process alone where the cache cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,8 @@
 Intervals are counted from midnight of the exchange's clock, and a bar is labelled with the time its interval opens. Its
 open, high, low and close are of the trades in it, in the order of the file, its volume their sum. A trade whose time is
 earlier than the bar being made (files have small backward jumps) belongs to that bar: time never goes back, so that a
-bar is finished when the next one begins. An interval without trades makes no bar. The last bar ends where the data does.
+bar is finished when the next one begins. An interval without trades makes no bar. The last bar ends where the data
+does.
 
 Trades count that have a time and a price above zero, whatever their volume.
 """
@@ -64,11 +65,15 @@ def interval_of(text: str) -> int:
 
 def interval_name(text: str) -> str:
     """Return the one spelling of the interval `text`: 300s and 5m are 5min. Raises UsageError."""
-    length = interval_of(text)
+    return length_name(interval_of(text))
+
+
+def length_name(length: int) -> str:
+    """Return how an interval of `length` nanoseconds is spelled: in the largest unit that gives a whole number."""
     for name, unit in (("d", _DAY), ("h", 3600 * _SECOND), ("min", 60 * _SECOND)):
         if length % unit == 0:
             return f"{length // unit}{name}"
-    return f"{length // _SECOND}s"
+    return f"{length / _SECOND:g}s"
 
 
 def bars_of_trades(blocks: Iterable[EventBlock], interval: str) -> Iterator[BarBlock]:
