@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from dbatch.batch import RunOutcome, RunRequest, run, simulate
     from dbatch.data.bar_frame import read_bars
     from dbatch.data.frame import read_ticks
-    from dbatch.errors import DbatchError, MissingDataError
+    from dbatch.errors import ConfigError, DbatchError, MissingDataError
     from dbatch.plugins.hookspecs import hookimpl
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ConfigError",
     "DbatchError",
     "MissingDataError",
     "RunOutcome",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ConfigError": "dbatch.errors",
     "DbatchError": "dbatch.errors",
     "MissingDataError": "dbatch.errors",
     "RunOutcome": "dbatch.batch",
