@@ -57,7 +57,9 @@ def true_ranges(bars: Any) -> np.ndarray:
 
 def _log_ratio(closes: np.ndarray, recent: int, past: int) -> np.ndarray:
     """Return log of the close `recent` bars ago over that of `past` bars ago."""
-    return _late(np.log(closes[past - recent : len(closes) - recent] / closes[: max(0, len(closes) - past)]), len(closes))
+    return _late(
+        np.log(closes[past - recent : len(closes) - recent] / closes[: max(0, len(closes) - past)]), len(closes)
+    )
 
 
 def _windows(values: np.ndarray, length: int) -> np.ndarray:

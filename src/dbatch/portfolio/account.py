@@ -1,10 +1,11 @@
 """From target weights to an account: orders, costs, and equity marked to market on every day.
 
-1. On the first trading day of each period, after its close, `weigh` gets the features of the securities that traded on
-   that day. Whoever did not has no weight.
-2. The next trading day of the universe is when it is traded, at the open (of data with closes alone, which have the close
+1. On the first trading day of each period, after its close, `weigh` gets the features of the securities that traded
+   on that day. Whoever did not has no weight.
+2. On the next trading day of the universe it is traded, at the open (of data with closes alone, which have the close
    for an open, at the close). Equity there is cash and shares at these prices; the target is weight x equity / price
-   shares, a fraction of a share too; the order is what is missing to it. Who does not trade on that day keeps what there is.
+   shares, a fraction of a share too; the order is what is missing to it. Who does not trade on that day keeps what
+   there is.
 3. Each order costs its value x (commission + half the spread + impact), each once, taken from cash.
 4. At every close equity is cash and shares at the last close so far. Nothing is paid for cash, nor for being short.
 
@@ -93,18 +94,28 @@ def run_portfolio(
     account = _Account(universe, trading, weights)
     for row in range(first, end):
         account.day(row, due.get(row))
-    columns = np.array(account.closes_of_day).reshape(-1, 4).T
+    equity, cash, long_value, short_value = np.array(account.closes_of_day).reshape(-1, 4).T
     return PortfolioResult(
-        universe.names, trading.start_capital, universe.days[first:end], *columns, universe.days[rows], weights,
-        account.orders(),
-    )  # fmt: skip
+        names=universe.names,
+        start_capital=trading.start_capital,
+        days=universe.days[first:end],
+        equity=equity,
+        cash=cash,
+        long_value=long_value,
+        short_value=short_value,
+        signal_days=universe.days[rows],
+        weights=weights,
+        orders=account.orders(),
+    )
 
 
 def _checked(weights: np.ndarray, traded: int, day: int) -> np.ndarray:
     weights = np.asarray(weights, dtype=np.float64)
     if weights.shape != (traded,) or not np.isfinite(weights).all():
         date = np.datetime64(int(day), "D")
-        raise HandlerError(f"weights on {date}: must be a finite number for each of the {traded} securities, of shape ({traded},)")
+        raise HandlerError(
+            f"weights on {date}: must be a finite number for each of the {traded} securities, of shape ({traded},)"
+        )
     return weights
 
 

@@ -20,7 +20,8 @@ def winsorized(values: np.ndarray, low: float, high: float) -> np.ndarray:
     if not len(present):
         return values
     least, most = np.quantile(present, [low, high])
-    return np.clip(values, least, most)
+    clipped: np.ndarray = np.clip(values, least, most)
+    return clipped
 
 
 def z_scores(values: np.ndarray) -> np.ndarray:
@@ -53,12 +54,11 @@ def combined(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
         is_there = ~np.isnan(column)
         total[is_there] += column[is_there] * share
         weight[is_there] += share
-    return np.divide(total, weight, out=np.full(len(scores), np.nan), where=weight > 0.0)
+    mean: np.ndarray = np.divide(total, weight, out=np.full(len(scores), np.nan), where=weight > 0.0)
+    return mean
 
 
-def equal_weighted_sides(
-    scores: np.ndarray, *, share: float, least: int, gross: float, net: float
-) -> np.ndarray:
+def equal_weighted_sides(scores: np.ndarray, *, share: float, least: int, gross: float, net: float) -> np.ndarray:
     """Return weights, float64: the best scores long, the worst short, equal inside a side, 0.0 for all others.
 
     A side has `share` of the securities with a score, but at least `least`; with too few for both sides nobody has a

@@ -36,11 +36,11 @@ class PortfolioStrategy:
 
     `parameters` is a NamedTuple class of what a user may set. `prepare(parameters)` is called once, before anything is
     computed, and returns them with what they refer to on disk filled in, so that a result depends on them alone.
-    `features(parameters)` names the features that are needed; `feature(bars, name)` gets all bars of one security (arrays
-    `timestamps`, `opens`, `highs`, `lows`, `closes`, `volumes`) and returns a float64 array as long as they are, whose
-    value at a bar uses that bar and those before alone, NaN where there is none. `weigh(values, parameters)` gets the
-    features on one day, a row for each security (by name) that traded on it and a column for each name, and returns the
-    target weights, shares of equity, below 0.0 for short. `trading(parameters)` says how they are traded.
+    `features(parameters)` names the features that are needed; `feature(bars, name)` gets all bars of one security
+    (arrays `timestamps`, `opens`, `highs`, `lows`, `closes`, `volumes`) and returns a float64 array as long as they
+    are, whose value at a bar uses that bar and those before alone, NaN where there is none. `weigh(values, parameters)`
+    gets the features on one day, a row for each security (by name) that traded on it and a column for each name, and
+    returns the target weights, shares of equity, below 0.0 for short. `trading(parameters)` says how they are traded.
     """
 
     parameters: type[tuple[Any, ...]]

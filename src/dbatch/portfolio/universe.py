@@ -40,7 +40,9 @@ def security_days(name: str, bars: Any, strategy: PortfolioStrategy, parameters:
     days = bars.timestamps // _DAY
     if (np.diff(days) <= 0).any():
         day = np.datetime64(int(days[np.flatnonzero(np.diff(days) <= 0)[0]]), "D")
-        raise DataError(f"{name}: two bars on {day}; portfolios take daily bars, which 'dbatch resample --bars 1d' makes")
+        raise DataError(
+            f"{name}: two bars on {day}; portfolios take daily bars, which 'dbatch resample --bars 1d' makes"
+        )
     rows = first_of_period(days, strategy.trading(parameters).rebalance)
     names = strategy.features(parameters)
     features = np.full((len(rows), len(names)), np.nan)
