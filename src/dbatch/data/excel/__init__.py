@@ -11,6 +11,7 @@ from dbatch.data.excel.archive import check_part, check_spread, open_archive
 from dbatch.data.excel.groups import SheetGroup, group_sheets
 from dbatch.data.excel.guard import kill_children, run_guarded
 from dbatch.data.excel.head import first_rows, list_sheets
+from dbatch.data.excel.layout import HEADER_SEARCH_ROWS
 from dbatch.data.report import QualityReport
 from dbatch.durable import move_into_place
 from dbatch.errors import OutputError, WorkbookError
@@ -21,6 +22,7 @@ __all__ = [
     "check_security",
     "convert_security",
     "extract_bars",
+    "first_lines",
     "kill_children",
     "list_securities",
     "source_facts",
@@ -50,6 +52,15 @@ def list_securities(path: Path) -> list[SheetGroup]:
             return "|".join(rows[0].cells.values()).strip() if rows else ""
 
         return group_sheets(path, [sheet.name for sheet in listed], title)
+
+
+def first_lines(path: Path) -> list[list[str]]:
+    """Return the cells of the top rows of a workbook's first sheet, where its header is; raises as that above does."""
+    path = Path(path)
+    with open_archive(path) as archive:
+        sheets = list_sheets(path, archive)
+        rows = first_rows(path, archive, sheets[0], HEADER_SEARCH_ROWS) if sheets else []
+    return [[row.cells.get(column, "") for column in range(max(row.cells, default=-1) + 1)] for row in rows]
 
 
 def source_facts(
