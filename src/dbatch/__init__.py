@@ -19,8 +19,9 @@ if TYPE_CHECKING:
         simulate,
         sweep,
     )
+    from dbatch.data.bar_frame import read_bars
     from dbatch.data.frame import read_ticks
-    from dbatch.errors import DbatchError, MissingDataError
+    from dbatch.errors import ConfigError, DbatchError, MissingDataError
     from dbatch.plugins.hookspecs import hookimpl
 
 __version__ = "0.1.0"
@@ -28,12 +29,14 @@ __version__ = "0.1.0"
 __all__ = [
     "Batch",
     "BatchOptions",
+    "ConfigError",
     "DbatchError",
     "MissingDataError",
     "Orchestrator",
     "RunOutcome",
     "RunRequest",
     "hookimpl",
+    "read_bars",
     "read_ticks",
     "run",
     "simulate",
@@ -43,12 +46,14 @@ __all__ = [
 _HOMES = {
     "Batch": "dbatch.batch",
     "BatchOptions": "dbatch.batch",
+    "ConfigError": "dbatch.errors",
     "DbatchError": "dbatch.errors",
     "MissingDataError": "dbatch.errors",
     "Orchestrator": "dbatch.batch",
     "RunOutcome": "dbatch.batch",
     "RunRequest": "dbatch.batch",
     "hookimpl": "dbatch.plugins.hookspecs",
+    "read_bars": "dbatch.data.bar_frame",
     "read_ticks": "dbatch.data.frame",
     "run": "dbatch.batch",
     "simulate": "dbatch.batch",

@@ -60,9 +60,9 @@ def test_a_client_of_the_users_does_the_work_and_stays_open() -> None:
 
         assert client.status == "running"
         assert client.submit(sum, [1, 2]).result() == 3
-        assert client.run(
-            lambda dask_worker: [n for n in dask_worker.plugins if n.startswith("dbatch-")]
-        ) == dict.fromkeys(client.scheduler_info()["workers"], [])
+        assert client.run(lambda dask_worker: [n for n in dask_worker.plugins if n.startswith("dbatch-")]) == {
+            worker: [] for worker in client.scheduler_info()["workers"]
+        }
     assert swept.compare(plain)["equal"].all()
     assert ran.status().state == "FINISHED"
     with pytest.raises(UsageError, match="must be a connected"):

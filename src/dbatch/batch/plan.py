@@ -181,7 +181,16 @@ class _Planner:
         instance, faults = checked(setup.declared, written, name)
         for name, problem in faults:
             self._fault(run, f"{self._place(run, name, setup)}: {problem}")
-        return instance._asdict() if setup.compiled and not faults else written
+        if faults or not setup.compiled:
+            return written
+        if setup.prepare is None:
+            return dict(instance._asdict())
+        try:
+            return dict(setup.prepare(instance)._asdict())
+        except ConfigError as error:
+            for fault in error.faults:
+                self._fault(run, f"{error.source}: {fault}")
+            return written
 
     def _place(self, run: RunSpec, name: str, setup: Setup) -> str:
         """Return where the parameter `name` of `run` was set: in the batch file, or in the configuration."""

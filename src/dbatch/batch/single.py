@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from dbatch.batch.defaults import default_config, default_data
+from dbatch.batch.fit import check_fit
 from dbatch.config.files import load_mapping
 from dbatch.config.sections import ParameterSections, expand
-from dbatch.data.market import Market, open_market
+from dbatch.data.market import Market
 from dbatch.data.names import file_slug
 from dbatch.data.read import DEFAULT_CHUNK_ROWS
+from dbatch.data.securities import UNIVERSE, open_data, universe_of
 from dbatch.engine.execute import Execution, execute
 from dbatch.engine.observe import Observer, Silent
 from dbatch.engine.plan import Request, code_hash, make_jobs
@@ -27,6 +29,7 @@ from dbatch.model import Job, Limits, Receipt, RunContext, StrategyRef, Window
 from dbatch.plugins.discovery import resolve, search_paths
 from dbatch.plugins.loading import declared_needs, declared_parameters, make_handler
 from dbatch.plugins.manager import load as load_observers
+from dbatch.portfolio import PortfolioStrategy
 from dbatch.results.journal import Journal
 from dbatch.strategies import EventStrategy
 from dbatch.strategies.parameters import validate
@@ -44,6 +47,7 @@ class RunRequest:
     securities: Sequence[str] | None = None
     max_sheets: int | None = None
     header_row: int | None = None
+    bars: str | None = None
     config: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     strategy_paths: Sequence[str] = ()
@@ -102,17 +106,22 @@ def make_plan(request: RunRequest) -> Plan:
     origin, note = (request.data, None) if request.data else default_data()
     if note:
         notes.append(note)
-    market = open_market(origin, header_row=request.header_row).select(request.securities, request.max_sheets)
+    market = open_data(origin, bars=request.bars, header_row=request.header_row)
+    market = market.select(request.securities, request.max_sheets)
     sections, parameters, handler = _bind(
         ref, request.config, request.overrides, [security.name for security in market.securities]
     )
+    check_fit(ref, handler, market)
+    if isinstance(handler, PortfolioStrategy):
+        market = universe_of(market)
+        sections, parameters, handler = _bind(ref, request.config, request.overrides, [UNIVERSE])
     if request.data and not (request.config or request.overrides or default_config(ref.name)):
         notes.append(f"no --config and no configs/{ref.name}_config.json here: the strategy's own defaults are used")
     code = code_hash(ref, handler)
     names = {security.name: sections.name_in_config(security.name) for security in market.securities}
     jobs = make_jobs(market.securities, code, request.window, names, parameters)
     asked = Request(ref.name, code, request.window, {job.security.name: job.key for job in jobs})
-    compiled = isinstance(handler, EventStrategy)
+    compiled = isinstance(handler, EventStrategy | PortfolioStrategy)
     return Plan(ref, compiled, market, sections, tuple(jobs), asked, output_dir, tuple(notes))
 
 
@@ -230,6 +239,8 @@ def _bind(
     checked = validate(declared, sections.mapping, source or "--set", overrides)
     if isinstance(handler, EventStrategy):
         return sections, {name: values._asdict() for name, values in checked.items()}, handler
+    if isinstance(handler, PortfolioStrategy):
+        return sections, {name: handler.prepare(values)._asdict() for name, values in checked.items()}, handler
     return sections, sections.mapping, handler
 
 

@@ -33,10 +33,12 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the reports as JSON on standard output.")] = False,
 ) -> None:
     """Report the quality of each security in PATH, all problems at once; nothing is written."""
+    from dbatch.data.bar_check import check_bars
     from dbatch.data.check import check_path
+    from dbatch.data.securities import holds_bars
 
     outcomes = []
-    for outcome in check_path(path, header_row=header_row):
+    for outcome in (check_bars if holds_bars(path) else check_path)(path, header_row=header_row):
         outcomes.append(outcome)
         _print_outcome(outcome)
     if as_json:

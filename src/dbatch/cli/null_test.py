@@ -121,7 +121,7 @@ def lines(found: Cries, what: str) -> list[str]:
     if found.actual_sharpe is not None and found.reached is not None:
         year = 252**0.5 * found.actual_sharpe
         text.append(
-            f"the actual best, {year:.2f} a year, is reached without skill in {_share(found.reached).strip()} of the repeats"
+            f"the actual best, {year:.2f} a year, is reached without skill in {_share(found.reached).strip()} of repeats"
         )
     return text
 

@@ -22,6 +22,7 @@ Data = Annotated[
 Workers = Annotated[int | None, typer.Option(min=1, help="Jobs at a time. [default: all cores]")]
 MaxSheets = Annotated[int | None, typer.Option(min=1, help="Only the first N securities.")]
 HeaderRow = Annotated[int | None, typer.Option(min=1, help="Row of a workbook's header, from 1.")]
+Bars = Annotated[str | None, typer.Option(help="The data are ticks: make bars of this length of the trades (5min).")]
 Securities = Annotated[str | None, typer.Option(help="Only these, separated by commas.")]
 Config = Annotated[
     str | None,
@@ -45,6 +46,7 @@ def request_of(
     securities: str | None = None,
     max_sheets: int | None = None,
     header_row: int | None = None,
+    bars: str | None = None,
     config: str | None = None,
     assignments: Sequence[str] | None = None,
     strategy_path: Sequence[str] | None = None,
@@ -77,6 +79,7 @@ def request_of(
         securities=None if securities is None else [name.strip() for name in securities.split(",") if name.strip()],
         max_sheets=max_sheets,
         header_row=header_row,
+        bars=bars,
         config=config,
         overrides=parse_overrides(list(assignments or ())),
         strategy_paths=tuple(strategy_path or ()),

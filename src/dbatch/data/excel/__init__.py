@@ -12,6 +12,7 @@ from dbatch.data.excel.archive import check_part, check_spread, open_archive
 from dbatch.data.excel.groups import SheetGroup, group_sheets
 from dbatch.data.excel.guard import children_kept, kill_children, run_guarded
 from dbatch.data.excel.head import first_rows, list_sheets
+from dbatch.data.excel.layout import HEADER_SEARCH_ROWS
 from dbatch.data.report import QualityReport
 from dbatch.durable import move_into_place
 from dbatch.errors import OutputError, WorkbookError
@@ -22,6 +23,8 @@ __all__ = [
     "check_security",
     "children_kept",
     "convert_security",
+    "extract_bars",
+    "first_lines",
     "kill_children",
     "list_securities",
     "memory_needed",
@@ -70,6 +73,15 @@ def memory_needed(path: Path, groups: Sequence[SheetGroup]) -> dict[str, float]:
     }
 
 
+def first_lines(path: Path) -> list[list[str]]:
+    """Return the cells of the top rows of a workbook's first sheet, where its header is; raises as that above does."""
+    path = Path(path)
+    with open_archive(path) as archive:
+        sheets = list_sheets(path, archive)
+        rows = first_rows(path, archive, sheets[0], HEADER_SEARCH_ROWS) if sheets else []
+    return [[row.cells.get(column, "") for column in range(max(row.cells, default=-1) + 1)] for row in rows]
+
+
 def source_facts(
     path: Path, group: SheetGroup, *, source_hash: str, header_row: int | None, sort: bool
 ) -> dict[str, Any]:
@@ -116,6 +128,20 @@ def convert_security(
 def check_security(path: Path, group: SheetGroup, *, header_row: int | None = None) -> QualityReport:
     """Return the report of one security without writing anything; it raises as `convert_security` does."""
     return run_guarded(_job(path, group, header_row, target=None, sort=False, facts={}))
+
+
+def extract_bars(path: Path, group: SheetGroup, target: Path, *, header_row: int | None = None) -> None:
+    """Put the cells of one security's bars into `target` as text; it raises as `convert_security` does."""
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
+    job = _job(path, group, header_row, target=str(part), sort=False, facts={})
+    try:
+        run_guarded({**job, "bars": True})
+        move_into_place(part, target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _job(
