@@ -90,7 +90,7 @@ def pressure(bars: Any) -> np.ndarray:
     body = np.abs(moves)
     weighted = np.zeros(len(moves))
     weighted[3:] = moves[:-3] + 2.0 * moves[1:-2] + 3.0 * moves[2:-1]
-    return np.divide(weighted, body, out=np.zeros(len(moves)), where=body != 0.0)
+    return np.asarray(np.divide(weighted, body, out=np.zeros(len(moves)), where=body != 0.0))
 
 
 def bind(parameters: Any) -> Params:
@@ -153,7 +153,7 @@ def on_bar(params: Params, state: State, bar: Bar, values: Values, account: Acco
         stop, closes = held(state, bar, account.units > 0)
         order = go_to(0.0) if closes or values.restricted != 0.0 else keep()
         return State(state.entry_high, state.entry_low, stop, state.age + 1, bar.high, bar.low), order
-    if values.restricted == 0.0 and bar.index >= params.first_bar:
+    if values.restricted == 0.0 and bar.number >= params.first_bar:
         side = entry_side(params, bar, values)
         if side != 0:
             buffer = params.buffer * (bar.high - bar.low)

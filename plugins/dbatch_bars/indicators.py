@@ -33,7 +33,7 @@ def wilder_mean(values: np.ndarray, period: int) -> np.ndarray:
 
     Values may begin with NaN, which are passed over. Source: as `true_range`.
     """
-    return _exponential_mean(np.ascontiguousarray(values), period, 1.0 / period)
+    return np.asarray(_exponential_mean(np.ascontiguousarray(values), period, 1.0 / period))
 
 
 @njit(cache=True)

@@ -6,17 +6,20 @@ import functools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, cast
 
 import numpy as np
 
+from dbatch.data.bars import BarBlock
 from dbatch.data.blocks import NOT_A_TIME, EventBlock
 from dbatch.engine.fills import Fills, fills_of_trades
+from dbatch.engine.marked import Marked
 from dbatch.engine.needs import Needs
 from dbatch.engine.sessions import last_print
-from dbatch.errors import HandlerError
+from dbatch.errors import HandlerError, MissingDataError
 from dbatch.schema import EVENT_COLUMNS, EVENT_TYPES
-from dbatch.strategies import EventStrategy, OrderBook
+from dbatch.strategies import BarStrategy, EventStrategy, OrderBook, SignalStrategy
 
 MOST_SETS: Final = 32
 """Sets of parameters that go through events together: with more of them it takes hardly less time."""
@@ -33,7 +36,8 @@ class JobResult:
 
     `realized_pnl` is the running total after the last fill, `position` the shares held at the end, `market_days`
     the days with prints (int64 days since 1970, rising), `last_price` that of the last print (None without one),
-    `rows` the rows given, `rows_skipped` those outside the strategy's view.
+    `rows` the rows given, `rows_skipped` those outside the strategy's view. `marked` is the equity marked to market, of
+    a compiled or vectorised strategy over bars; None of any other.
     """
 
     fills: Fills
@@ -43,6 +47,7 @@ class JobResult:
     last_price: float | None
     rows: int
     rows_skipped: int
+    marked: Marked | None = None
 
     @property
     def market_dates(self) -> int:
@@ -51,13 +56,13 @@ class JobResult:
 
 @dataclass(frozen=True)
 class Seen:
-    """What whoever watches a job sees when a block has been delivered; it changes after the call.
+    """What whoever watches a job sees when a block of events or bars has been delivered; it changes after the call.
 
     Of a compiled strategy: `state` is its ints and its floats in the order of `Loop.leaves`, `fills` those of this
     block. Of a plain handler: `state` is its dict, which holds its trades, and `orderbook` the one it keeps.
     """
 
-    block: EventBlock
+    block: Any
     state: Any
     fills: Fills | None = None
     orderbook: OrderBook | None = None
@@ -67,23 +72,39 @@ Watch = Callable[[Seen], None]
 Stop = Callable[[], bool]
 
 
+def never() -> bool:
+    """Return False: nobody asks to stop."""
+    return False
+
+
 def run_job(
     handler: object,
     security: str,
     section: Mapping[str, Any],
-    blocks: Iterable[EventBlock],
+    blocks: Iterable[EventBlock] | Iterable[BarBlock],
     *,
     needs: Sequence[str] = (),
-    stop: Stop = lambda: False,
+    stop: Stop = never,
     watch: Watch | None = None,
 ) -> JobResult:
     """Return what `handler`, made for this job alone, does with `blocks`; where they are cut changes nothing.
 
-    `security` is the name the handler gets, `section` its parameters; `needs` are the types of events that must
-    occur; `stop` is asked between blocks, and True ends the job by InterruptedError; `watch` is called after each
-    block, one of which nothing was delivered too. Raises MissingDataError for events without a type that is needed,
-    whatever the handler makes of them, HandlerError when the handler breaks its contract, and whatever it raises.
+    Over bars it is `engine.bars.job.run_bar_job`. `security` is the name the handler gets, `section` its parameters;
+    `needs` are the types of events that must occur; `stop` is asked between blocks, and True ends the job by
+    InterruptedError; `watch` is called after each block, one of which nothing was delivered too. Raises
+    MissingDataError for events without a type that is needed, whatever the handler makes of them, HandlerError when the
+    handler breaks its contract, and whatever it raises.
     """
+    remaining = iter(blocks)
+    first = next(remaining, None)
+    if isinstance(first, BarBlock) or isinstance(handler, BarStrategy | SignalStrategy):
+        from dbatch.engine.bars.job import run_bar_job  # which stands on this module
+
+        if isinstance(handler, EventStrategy):
+            raise MissingDataError("needs ticks, the data has bars")
+        bars = cast(Iterable[BarBlock], blocks if first is None else chain([first], remaining))
+        return run_bar_job(handler, security, section, bars, stop=stop, watch=watch)
+    blocks = cast(Iterable[EventBlock], () if first is None else chain([first], remaining))
     if isinstance(handler, EventStrategy):
         run = functools.partial(_run_compiled, handler, [section], watch)
         return _attended(run, blocks, needs, stop, priced_only=handler.view == "priced")[0]
@@ -99,7 +120,7 @@ def run_jobs(
     blocks: Iterable[EventBlock],
     *,
     needs: Sequence[str] = (),
-    stop: Stop = lambda: False,
+    stop: Stop = never,
 ) -> list[JobResult]:
     """Return for each of `sections`, at most `MOST_SETS`, what `run_job` returns for it, bit for bit.
 

@@ -10,7 +10,7 @@ from numba import njit
 class Bar(NamedTuple):
     """One finished bar: `timestamp` is its label in nanoseconds since 1970, prices are currency, `volume` shares.
 
-    `index` counts the security's bars from 0, after those that the strategy leaves out as its warm-up.
+    `number` counts the security's bars from 0, after those that the strategy leaves out as its warm-up.
     """
 
     timestamp: int
@@ -19,7 +19,7 @@ class Bar(NamedTuple):
     low: float
     close: float
     volume: float
-    index: int
+    number: int
 
 
 class Account(NamedTuple):

@@ -4,7 +4,8 @@ A bar tells its open, high, low and close, not which came first. The rules, each
 
 1. An order is decided at a bar's close. It fills there, or at the next bar's open.
 2. What protects a position looks at each bar after its fill; the bar at whose open it filled is the first.
-3. An open beyond the stop (or the profit) closes at the open. Else a low at the stop or below closes at the stop, a high
+3. An open beyond the stop (or the profit) closes at the open. Else a low at the stop or below closes at the stop, a
+high
    at the profit or above at the profit. When a bar touches both, the stop is taken, or the profit where
    `Execution.profit_first` says so.
 4. A trailing stop follows the best high so far by a fixed distance, from the next bar on: it never uses the bar's own

@@ -16,8 +16,8 @@ class Indicator:
     """A column of numbers that a strategy looks at, computed once for all parameter sets that it is the same for.
 
     `function(bars, *values)` gets all bars of a security (arrays `timestamps`, `opens`, `highs`, `lows`, `closes`,
-    `volumes`) and the values of the parameters that `depends_on` names, and returns a float64 array as long as the bars.
-    It should use, for each bar, that bar and those before alone: `dbatch check lookahead` finds out.
+    `volumes`) and the values of the parameters that `depends_on` names, and returns a float64 array as long as the
+    bars. It should use, for each bar, that bar and those before alone: `dbatch check lookahead` finds out.
     """
 
     function: Callable[..., np.ndarray]
@@ -30,8 +30,8 @@ class BarStrategy:
 
     `parameters` is a NamedTuple class of what a user may set; `bind` turns an instance of it into the NamedTuple of
     scalars that the compiled code reads, `execution` into how orders are executed. `start(params)` returns the state
-    before the first bar; `on_bar(params, state, bar, values, account)` the state after it and a `BarOrder`. `values` is a
-    NamedTuple of floats, one for each of `indicators`, in their order; without indicators there is no such argument.
+    before the first bar; `on_bar(params, state, bar, values, account)` the state after it and a `BarOrder`. `values` is
+    a NamedTuple of floats, one for each of `indicators`, in their order; without indicators there is no such argument.
     Both are `@njit(inline="always")`, annotated and at the top level of their module, as those of `EventStrategy`.
     `warm_up` is the number of bars that are left out at the beginning, for all parameter sets alike; indicators have
     seen them.

@@ -13,7 +13,9 @@ class ExecutionParameters(NamedTuple):
     """How orders are executed, as users set it; `sim.execution` has the rules."""
 
     capital: Annotated[float, Gt(0), "currency", "what the account begins with"] = 100_000.0
-    fill_at: Annotated[Literal["open", "close"], "price", "orders fill at the next bar's open or at this close"] = "open"
+    fill_at: Annotated[Literal["open", "close"], "price", "orders fill at the next bar's open or at this close"] = (
+        "open"
+    )
     fraction: Annotated[float, Ge(0), "share of equity", "size of a position; 0: units"] = 0.95
     units: Annotated[int, Ge(0), "units", "size of a position where fraction is 0"] = 0
     direction: Annotated[Literal["both", "long", "short"], "sides", "which positions are allowed"] = "both"

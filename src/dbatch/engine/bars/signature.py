@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from dbatch.engine.signature import must_be_global
 from dbatch.errors import StrategyError
@@ -48,7 +48,7 @@ def _agreed(functions: dict[str, Any], indicators: int) -> BarSignature:
     *taken, given = get_type_hints(functions["on_bar"].py_func).values()
     values_type = taken[3] if indicators else None
     expected = [params_type, state_type, Bar, *([values_type] if indicators else []), Account]
-    agreed = taken == expected and given == tuple[state_type, BarOrder]
+    agreed = taken == expected and get_origin(given) is tuple and get_args(given) == (state_type, BarOrder)
     agreed = agreed and functions["on_bar"].py_func.__code__.co_argcount == len(expected)
     if not agreed or not hasattr(params_type, "_fields") or not hasattr(state_type, "_fields"):
         raise TypeError
