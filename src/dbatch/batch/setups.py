@@ -20,7 +20,7 @@ from dbatch.errors import StrategyError
 from dbatch.model import StrategyRef, Window
 from dbatch.plugins.discovery import Resolved, resolve, search_paths
 from dbatch.plugins.loading import declared_needs, declared_parameters, load_factory, make_handler
-from dbatch.strategies import EventStrategy
+from dbatch.strategies import CompiledStrategy
 
 _EPOCH: Final = date(1970, 1, 1)
 
@@ -131,7 +131,7 @@ class Setups:
         return Setup(
             number=len(self._setups),
             ref=ref,
-            compiled=isinstance(handler, EventStrategy),
+            compiled=isinstance(handler, CompiledStrategy),
             declared=declared_parameters(ref, handler),
             code=code_hash(ref, handler),
             market=market,

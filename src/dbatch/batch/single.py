@@ -28,7 +28,7 @@ from dbatch.plugins.discovery import resolve, search_paths
 from dbatch.plugins.loading import declared_needs, declared_parameters, make_handler
 from dbatch.plugins.manager import load as load_observers
 from dbatch.results.journal import Journal
-from dbatch.strategies import EventStrategy
+from dbatch.strategies import CompiledStrategy
 from dbatch.strategies.parameters import validate
 
 
@@ -109,7 +109,7 @@ def make_plan(request: RunRequest) -> Plan:
     names = {security.name: sections.name_in_config(security.name) for security in market.securities}
     jobs = make_jobs(market.securities, code, request.window, names, parameters)
     asked = Request(ref.name, code, request.window, {job.security.name: job.key for job in jobs})
-    compiled = isinstance(handler, EventStrategy)
+    compiled = isinstance(handler, CompiledStrategy)
     return Plan(ref, compiled, market, sections, tuple(jobs), asked, output_dir, tuple(notes))
 
 
@@ -214,7 +214,7 @@ def _bind(
     if declared is None:
         return sections, sections.mapping, handler
     checked = validate(declared, sections.mapping, source or "--set", overrides)
-    if isinstance(handler, EventStrategy):
+    if isinstance(handler, CompiledStrategy):
         return sections, {name: values._asdict() for name, values in checked.items()}, handler
     return sections, sections.mapping, handler
 

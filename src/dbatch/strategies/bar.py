@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dbatch.sim.execution import Execution
+from dbatch.strategies.event import EventStrategy
 
 
 @dataclass(frozen=True)
@@ -60,3 +61,7 @@ class SignalStrategy:
     signals: Callable[[Any, Any], np.ndarray]
     execution: Callable[[Any], Execution]
     warm_up: int = 0
+
+
+CompiledStrategy = EventStrategy | BarStrategy | SignalStrategy
+"""The kinds of strategy whose parameters dbatch checks and binds, and that run in its own loop."""
