@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,8 +15,8 @@ from dbatch.data import cache
 from dbatch.data.blocks import EventBlock
 from dbatch.data.market import open_market
 from dbatch.data.read import fingerprint
-from dbatch.engine.job import chunk_of
-from dbatch.engine.unit import run_one
+from dbatch.engine.alone import run_one
+from dbatch.engine.plain import PlainPassage
 from dbatch.model import Job, RunContext, Window
 from dbatch.plugins.discovery import resolve
 
@@ -71,11 +73,16 @@ def test_what_a_handler_does_to_a_chunk_does_not_come_back_with_the_same_rows() 
     for column in columns:
         column.flags.writeable = False  # as those of the cache are, of which every job gets other views
     block = EventBlock(*columns)
+    given: list[dict[str, list[Any]]] = []
 
-    spoilt = chunk_of(block.rows(slice(0, 3)))
-    spoilt.loc[:, "price"] = 0.0
-    spoilt["more"] = 1
+    def spoils(security: str, chunk: pd.DataFrame, orderbook: object, state: dict[str, Any]) -> dict[str, Any]:
+        given.append(chunk[["price", "volume"]].to_dict("list"))
+        chunk.loc[:, "price"] = 0.0
+        chunk["more"] = 1
+        return state
 
-    assert chunk_of(block.rows(slice(0, 3)))["price"].tolist() == [1.0, 2.0, 3.0]
-    assert list(chunk_of(block.rows(slice(0, 3)))) == ["timestamp", "type", "price", "volume"]
-    assert chunk_of(block.rows(slice(1, 4)))["price"].tolist() == [2.0, 3.0, 4.0]
+    for rows in (slice(0, 3), slice(0, 3), slice(1, 4)):
+        PlainPassage(spoils, "aaa").replay(block.rows(rows))
+
+    first = {"price": [1.0, 2.0, 3.0], "volume": [0, 1, 2]}
+    assert given == [first, first, {"price": [2.0, 3.0, 4.0], "volume": [1, 2, 3]}]

@@ -21,7 +21,7 @@ import pytest
 
 from dbatch.data.market import open_market
 from dbatch.data.read import read_events
-from dbatch.engine.job import chunk_of
+from dbatch.engine.plain import chunk_of
 from dbatch.strategies import OrderBook
 
 Dbatch = Callable[..., subprocess.CompletedProcess[str]]

@@ -12,8 +12,8 @@ import pytest
 
 from dbatch.data.market import open_market
 from dbatch.data.read import read_events
+from dbatch.engine.fills import fill_table
 from dbatch.engine.job import run_job
-from dbatch.engine.unit import fill_table
 from dbatch.plugins.discovery import resolve
 from dbatch.plugins.loading import make_handler
 from dbatch.strategies.parameters import validate

@@ -20,8 +20,8 @@ from dbatch.data.blocks import EventBlock
 from dbatch.data.market import open_market
 from dbatch.data.read import read_events
 from dbatch.data.sample import sample_path
+from dbatch.engine.fills import fill_table
 from dbatch.engine.job import JobResult, run_job
-from dbatch.engine.unit import fill_table
 from dbatch.plugins.discovery import list_strategies, resolve
 from dbatch.plugins.loading import load_module, make_handler
 

@@ -12,8 +12,7 @@ import pytest
 
 from dbatch.batch import RunRequest
 from dbatch.data.blocks import NOT_A_TIME
-from dbatch.engine.fills import Fills
-from dbatch.engine.unit import fill_table
+from dbatch.engine.fills import Fills, fill_table
 from dbatch.equivalence.columns import digest_of
 from dbatch.model import Window
 from dbatch.reference.loop import How, run_reference

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dbatch.engine.fills import Fills
-from dbatch.engine.unit import fill_table
+from dbatch.engine.fills import Fills, fill_table
 from dbatch.metrics.job import job_performance
 from dbatch.model import Receipt
 from dbatch.results.ledger import Planned, open_ledger

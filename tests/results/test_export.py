@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dbatch.engine.fills import Fills
-from dbatch.engine.unit import fill_table
+from dbatch.engine.fills import Fills, fill_table
 from dbatch.model import Receipt
 from dbatch.results.export import export_fills, export_summary, export_trades
 from dbatch.schema import FILL_DTYPES

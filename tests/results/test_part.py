@@ -10,15 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dbatch.engine.fills import Fills, fills_of_table
-from dbatch.engine.unit import fill_table
+from dbatch.engine.fills import Fills, fill_table, fills_of_table
 from dbatch.errors import StorageError
 from dbatch.model import Receipt
 from dbatch.results.part import (
     PartRow,
     each_fills,
     is_intact,
-    keeps_fills,
+    is_lean,
     publish,
     read_fills,
     read_rows,
@@ -101,7 +100,7 @@ def test_a_part_without_fills_says_so_by_its_name(tmp_path: Path) -> None:
     (lean,) = publish(tmp_path, [row_of(KEYS[0], None)])
     (full,) = publish(tmp_path, [row_of(KEYS[0], 0)])
 
-    assert (keeps_fills(lean.part), keeps_fills(full.part)) == (False, True)
+    assert (is_lean(lean.part), is_lean(full.part)) == (True, False)
 
 
 def test_days_and_daily_profit_come_back_and_are_missing_where_there_are_none(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dbatch.engine.unit import fill_table
+from dbatch.engine.fills import fill_table
 from dbatch.errors import StorageError
 from dbatch.results.export import export_summary, trades_csv
 

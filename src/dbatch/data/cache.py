@@ -68,6 +68,7 @@ def cached_events(
     faults.include(own.counts, own.examples)
 
 
+@lru_cache(maxsize=64)
 def _key(source: Source, fingerprint: str, only_trades: bool) -> str:
     """Return a name for all that stored columns depend on; faults name the file that they are in."""
     names = [PurePath(path).name for path in source.paths]

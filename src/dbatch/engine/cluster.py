@@ -77,6 +77,10 @@ def open_client(kind: Kind, workers: int, *, address: str | None, dashboard: boo
             except (RuntimeError, OSError, TimeoutError) as error:  # a worker died before it was there
                 raise ClusterError(f"the workers could not be started ({error})") from error
         with cluster:
+            if dashboard:
+                from dbatch.engine.dashboard import serve_when_asked_for
+
+                serve_when_asked_for(cluster.scheduler, _OWN_CLUSTER)
             with dask.config.set(_OWN_CLUSTER):
                 client = Client(cluster, set_as_default=False)
             with client:
@@ -93,7 +97,7 @@ def _local_cluster(processes: bool, workers: int, dashboard: bool) -> Any:
 
     comm = {"protocol": "tcp://", "host": _LOOPBACK} if processes else {"protocol": "inproc://"}
     scheduler = {
-        "dashboard": dashboard,
+        "dashboard": False,  # which the scheduler would load before it starts
         "dashboard_address": f"{_LOOPBACK}:{_dashboard_port() if dashboard else 0}",
         **comm,
     }

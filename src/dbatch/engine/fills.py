@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from dbatch.data.blocks import NOT_A_TIME
 from dbatch.errors import HandlerError
 from dbatch.metrics.fills import FillMetrics, fill_metrics
+from dbatch.schema import FILL_COLUMNS
 
 _ZONE = re.compile(r"(?<=:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)$")
 _TRADE_KEYS = ("timestamp", "side", "fill_qty", "position", "fill_price", "realized_pnl", "pnl")
@@ -65,7 +66,11 @@ class Fills:
 
     def days(self) -> int:
         """Return on how many dates there is a fill."""
-        return len(np.unique(self.timestamps // 86_400_000_000_000))
+        dates = self.timestamps // 86_400_000_000_000
+        steps = dates[1:] - dates[:-1]
+        if len(steps) and steps.min() < 0:  # times went back
+            return len(np.unique(dates))
+        return int(np.count_nonzero(steps)) + min(len(dates), 1)
 
 
 def fills_of_table(table: pa.Table) -> Fills:
@@ -82,12 +87,17 @@ def fills_of_table(table: pa.Table) -> Fills:
     )
 
 
-def join_fills(pieces: Sequence[tuple[np.ndarray, ...]]) -> Fills:
-    """Return `pieces` of six columns each, in order, as one."""
+def fill_columns(table: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the columns of fills that lie in `table`, int64 of six rows: where they are floats, their bits."""
+    reals = table.view(np.float64)
+    return table[0], reals[1], table[2], reals[3], table[4], reals[5]
+
+
+def join_fills(pieces: Sequence[np.ndarray]) -> Fills:
+    """Return the fills of `pieces`, tables as `fill_columns` takes them, in order, as one."""
     if len(pieces) == 1:
-        return Fills(*pieces[0])
-    empty = tuple(np.empty(0, dtype) for dtype in _DTYPES)
-    return Fills(*(np.concatenate(columns) for columns in zip(empty, *pieces, strict=True)))
+        return Fills(*fill_columns(pieces[0]))
+    return Fills(*fill_columns(np.concatenate([np.empty((len(_DTYPES), 0), np.int64), *pieces], axis=1)))
 
 
 def fills_of_trades(trades: Any) -> Fills:
@@ -97,6 +107,8 @@ def fills_of_trades(trades: Any) -> Fills:
     """
     if isinstance(trades, str | bytes) or not isinstance(trades, Sequence):
         raise HandlerError(f"state['trades'] is {type(trades).__name__}, must be a list of dicts")
+    if not len(trades):
+        return join_fills([])
     usual = _usual_columns(trades)
     if usual is not None:
         return Fills(*usual)
@@ -185,3 +197,26 @@ def _whole(name: str, value: Any) -> int:
     if number != value or abs(number) >= 2**63:
         raise ValueError(f"{name} is {value!r}, must be a whole number of shares")
     return number
+
+
+def fill_table(fills: Fills) -> pa.Table:
+    """Return `fills` as a table of `schema.FILL_DTYPES`."""
+    sides = pa.DictionaryArray.from_arrays(_column((fills.quantities > 0).view("int8"), pa.int8()), _SIDES)
+    columns = (
+        _column(fills.timestamps, pa.timestamp("ns")),
+        sides.cast(pa.string()),
+        _column(fills.prices, pa.float64()),
+        _column(np.abs(fills.quantities), pa.int64()),
+        _column(fills.realized, pa.float64()),
+        _column(fills.positions, pa.int64()),
+        _column(fills.pnl, pa.float64()),
+    )
+    return pa.Table.from_arrays(list(columns), list(FILL_COLUMNS))
+
+
+def _column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """Return `values` as they lie in memory; pa.array would do, but imports pandas."""
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+_SIDES = pa.StringArray.from_buffers(2, pa.py_buffer(np.array([0, 4, 7], np.int32)), pa.py_buffer(b"sellbuy"))

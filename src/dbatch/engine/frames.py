@@ -10,8 +10,8 @@ import pandas as pd
 from dbatch.cache import cache_dir
 from dbatch.config.sections import ParameterSections
 from dbatch.data.frame import block_of_frame
+from dbatch.engine.fills import fill_table
 from dbatch.engine.job import run_job
-from dbatch.engine.unit import fill_table
 from dbatch.model import StrategyRef
 from dbatch.plugins.loading import declared_needs, make_handler
 from dbatch.plugins.shipping import ShippedStrategy, localise, pack

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final, cast
 
 import numpy as np
 
 from dbatch.data.bars import BarBlock
-from dbatch.data.blocks import NOT_A_TIME, EventBlock
-from dbatch.engine.fills import Fills, fills_of_trades
+from dbatch.data.blocks import EventBlock
+from dbatch.engine.fills import Fills
 from dbatch.engine.marked import Marked
 from dbatch.engine.needs import Needs
-from dbatch.engine.sessions import last_print
 from dbatch.errors import HandlerError, MissingDataError
-from dbatch.schema import EVENT_COLUMNS, EVENT_TYPES
 from dbatch.strategies import BarStrategy, EventStrategy, OrderBook, SignalStrategy
 
 MOST_SETS: Final = 32
 """Sets of parameters that go through events together: with more of them it takes hardly less time."""
-
-_SMALL = 1 << 14
-_TRADE = EVENT_TYPES.index("trade")
-_THREAD = threading.local()
-_TYPE_NAMES = np.array([*EVENT_TYPES, None], dtype=object)
 
 
 @dataclass(frozen=True)
@@ -177,7 +169,7 @@ def _run_compiled(
         if watch is not None:
             watch(Seen(block, passage.state, passage.new_fills()))
     rows = (passage.rows, passage.rows - passage.seen)
-    days = _rising(passage.days)
+    days = passage.days
     return [_result(fills, days, passage.last_price, *rows) for fills in passage.fills()]
 
 
@@ -196,71 +188,13 @@ def _run_python(
     watch: Watch | None,
     blocks: Iterable[EventBlock],
 ) -> list[JobResult]:
-    orderbook = OrderBook()
-    state: dict[str, Any] = {}
-    days: set[int] = set()
-    rows = skipped = 0
-    last_price: float | None = None
+    from dbatch.engine.plain import PlainPassage
+
+    passage = PlainPassage(handler, security)
     for block in blocks:
-        rows += len(block)
-        last_price = found if (found := last_print(block)) is not None else last_price
-        seen = (block.timestamps != NOT_A_TIME) & (block.prices > 0.0)
-        kept = block if seen.all() else block.rows(seen)
-        skipped += len(block) - len(kept)
-        if len(kept):
-            days.update(_days_of(kept.timestamps[kept.kinds == _TRADE]))
-            state = handler(security, chunk_of(kept), orderbook, state)
-            if not isinstance(state, dict):
-                raise HandlerError(f"the handler returned {type(state).__name__}, must return the state (a dict)")
+        passage.replay(block)
         if watch is not None:
-            watch(Seen(block, state, orderbook=orderbook))
-    fills = fills_of_trades(state.get("trades", []))
-    position = int(fills.positions[-1]) if len(fills) else int(state.get("position", 0) or 0)
-    realized = float(fills.pnl[-1]) if len(fills) else 0.0
-    return [JobResult(fills, position, realized, _rising(days), last_price, rows, skipped)]
-
-
-_DAY = 86_400_000_000_000
-
-
-def _days_of(times: np.ndarray) -> list[int]:
-    """Return the days since 1970 of `times`, one for each run of them: cheaper than looking for distinct ones."""
-    days = times // _DAY
-    begins = np.flatnonzero(np.diff(days, prepend=days[:1] - 1))
-    found: list[int] = days[begins].tolist()
-    return found
-
-
-def chunk_of(block: EventBlock) -> Any:
-    """Return the DataFrame that a plain handler gets: `schema.EVENT_COLUMNS` in order, `type` as lower-case text.
-
-    It is the handler's to change. Of a small block, which the next job may look at too, one is kept to copy: pandas
-    takes ten times as long to make it, longer than the rest of a small job.
-    """
-    if len(block) > _SMALL:
-        return _frame_of(block)
-    place = _place(block)
-    kept = getattr(_THREAD, "frame", None)
-    if kept is None or not (kept[0] is block or (place is not None and kept[1] == place)):
-        kept = _THREAD.frame = (block, place, _frame_of(block))
-    return kept[2].copy()
-
-
-def _place(block: EventBlock) -> tuple[Any, ...] | None:
-    """Return where `block` lies in memory, by which it is known again while it lives; None where it may change."""
-    places = [column.__array_interface__["data"] for column in block]
-    return (len(block), *places) if all(is_read_only for _, is_read_only in places) else None
-
-
-def _frame_of(block: EventBlock) -> Any:
-    import pandas as pd
-
-    columns = (
-        block.timestamps.view("datetime64[ns]").copy(),
-        _TYPE_NAMES.take(block.kinds, mode="clip"),
-        block.prices.copy(),
-        block.volumes.copy(),
-    )
-    # each column says its dtype: looking at every text to find out took longer than all the rest
-    series = (pd.Series(column, dtype=column.dtype, copy=False) for column in columns)
-    return pd.DataFrame(dict(zip(EVENT_COLUMNS, series, strict=True)), copy=False)
+            watch(Seen(block, passage.state, orderbook=passage.orderbook))
+    fills = passage.fills()
+    result = _result(fills, _rising(passage.days), passage.last_price, passage.rows, passage.rows - passage.seen)
+    return [result if len(fills) else replace(result, position=passage.position())]

@@ -134,19 +134,18 @@ def flatten(values: Any, params_type: type) -> tuple[list[int], list[float]]:
 def _collect(values: Any, expected: Any, ints: list[int], floats: list[float]) -> None:
     if not isinstance(values, expected):
         raise HandlerError(f"bind gave {type(values).__name__}, must give {expected.__name__} as start is annotated")
-    for field, kind in _fields(expected):
-        value = getattr(values, field)
-        if hasattr(kind, "_fields"):
-            _collect(value, kind, ints, floats)
-        elif kind is float:
+    for value, kind in zip(values, _kinds(expected), strict=True):
+        if kind is float:
             floats.append(float(value))
-        else:
+        elif kind is int or kind is bool:
             ints.append(int(value))
+        else:
+            _collect(value, kind, ints, floats)
 
 
 @lru_cache(maxsize=256)
-def _fields(cls: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple(get_type_hints(cls).items())
+def _kinds(cls: Any) -> tuple[Any, ...]:
+    return tuple(get_type_hints(cls).values())
 
 
 def _fault(strategy: EventStrategy, error: Exception) -> HandlerError | None:

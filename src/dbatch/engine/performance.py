@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Final
+from collections.abc import Mapping
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -11,53 +13,62 @@ from dbatch.engine.job import JobResult
 from dbatch.engine.marked import Marked
 from dbatch.errors import HandlerError
 from dbatch.metrics.daily import DEFAULT_CAPITAL, daily_ratios
-from dbatch.metrics.job import job_performance
-from dbatch.schema import JOB_METRIC_COLUMNS
+from dbatch.schema import JOB_METRIC_COLUMNS, METRIC_COLUMNS
 
+_job_metrics: Final = attrgetter(*JOB_METRIC_COLUMNS)
 _EPOCH: Final = dt.date(1970, 1, 1).toordinal()
+_fill_metrics: Final = attrgetter(*METRIC_COLUMNS)
 
 
-def performance_of(result: JobResult) -> tuple[np.ndarray | None, np.ndarray | None, dict[str, Any], list[str]]:
-    """Return days (int64 since 1970), daily P&L (float64 currency), the metrics of `JOB_METRIC_COLUMNS`, complaints.
+class Performance(NamedTuple):
+    """What a job amounts to.
 
-    Where the job's equity is marked to market, daily P&L, ratios and falls are those of the equity, and percentages
-    are of its capital. Fills that contradict themselves have no metrics, and a complaint that says why.
+    `days` int64 since 1970 and `daily_pnl` float64 currency have one length; `metrics` are those of
+    `schema.JOB_METRIC_COLUMNS`, `of_fills` those of `schema.METRIC_COLUMNS`. Fills that contradict themselves have none
+    of these, and complaints that say why. Where the job's equity is marked to market, daily P&L, ratios and falls are
+    those of the equity, and percentages are of its capital.
     """
-    fills, marked = result.fills, result.marked
+
+    days: np.ndarray | None
+    daily_pnl: np.ndarray | None
+    metrics: Mapping[str, Any]
+    of_fills: Mapping[str, Any]
+    complaints: tuple[str, ...] = ()
+
+
+NO_PERFORMANCE: Final = Performance(None, None, {}, {})
+
+
+def performance_of(result: JobResult) -> Performance:
+    """Return the performance of a job that gave `result`."""
+    from dbatch.metrics.job import job_performance
+
+    marked = result.marked
+    capital = DEFAULT_CAPITAL if marked is None else marked.capital
+    columns = (*result.fills.columns, result.market_days)
     try:
-        found = job_performance(
-            fills.timestamps,
-            fills.prices,
-            fills.quantities,
-            fills.realized,
-            fills.positions,
-            fills.pnl,
-            result.market_days,
-            last_price=result.last_price,
-            capital=DEFAULT_CAPITAL if marked is None else marked.capital,
-        )
+        found = job_performance(*columns, last_price=result.last_price, capital=capital)
     except HandlerError as error:
-        return None, None, {}, [f"no metrics: {error}"]
-    metrics = found.metrics._asdict()
-    days, daily_pnl = found.days, found.daily_pnl
-    if marked is not None:
-        days, daily_pnl = marked.days, marked.daily_pnl
-        metrics |= marked_metrics(marked)
-    return days, daily_pnl, {name: metrics[name] for name in JOB_METRIC_COLUMNS}, []
+        return NO_PERFORMANCE._replace(complaints=(f"no metrics: {error}",))
+    metrics = dict(zip(JOB_METRIC_COLUMNS, _job_metrics(found.metrics), strict=True))
+    of_fills = dict(zip(METRIC_COLUMNS, _fill_metrics(found.metrics), strict=True))
+    if marked is None:
+        return Performance(found.days, found.daily_pnl, metrics, of_fills)
+    metrics |= _marked_metrics(marked)
+    of_fills |= {"max_drawdown": marked.depth}
+    return Performance(marked.days, marked.daily_pnl, metrics, of_fills)
 
 
-def marked_metrics(marked: Marked) -> dict[str, Any]:
-    """Return the metrics, of those that `metrics.names` lists, that an equity marked to market has.
+def _marked_metrics(marked: Marked) -> dict[str, Any]:
+    """Return those of `schema.JOB_METRIC_COLUMNS` that an equity marked to market has by itself.
 
-    `max_drawdown` is the deepest fall in currency, bar by bar, with its dates; `max_drawdown_pct` the deepest as a
-    share of the peak, which may be another one; `total_pnl` what was earned on the capital.
+    The fall in currency has the dates; the one as a share of its peak may be another one.
     """
     ratios = daily_ratios(marked.daily_pnl, capital=marked.capital)
     start, trough, end = map(marked.day_of, (marked.start, marked.trough, marked.end))
     last = int(marked.days[-1]) if end is None else end
     return {
         **ratios._asdict(),
-        "max_drawdown": marked.depth,
         "max_drawdown_pct": marked.share * 100.0,
         "max_drawdown_start": _date(start),
         "max_drawdown_trough": _date(trough),

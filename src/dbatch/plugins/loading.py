@@ -25,6 +25,7 @@ from dbatch.plugins.sources import choose_factory, no_factory_fault
 from dbatch.schema import EVENT_TYPES
 
 _LOCK = threading.RLock()
+_PLAIN = frozenset({int, float, bool, str, type(None)})
 
 Factory = Callable[[Mapping[str, Mapping[str, Any]]], object]
 Load = Callable[[StrategyRef], Factory]
@@ -58,7 +59,7 @@ def make_handler(ref: StrategyRef, config: Mapping[str, Mapping[str, Any]], *, l
     called = f"strategy '{ref.name}': {getattr(factory, '__name__', ref.factory)}(config)"
     before = len(sys.modules)  # to compare their names would take as long as a small job
     try:
-        handler = factory({security: copy.deepcopy(dict(values)) for security, values in config.items()})
+        handler = factory({security: _own(values) for security, values in config.items()})
     except (Exception, SystemExit) as error:
         raise StrategyError(f"{called} failed: {where_it_broke(error, ref)}") from error
     if len(sys.modules) > before:
@@ -66,6 +67,11 @@ def make_handler(ref: StrategyRef, config: Mapping[str, Mapping[str, Any]], *, l
     if not callable(handler) and declared_parameters_of(handler) is None:
         raise StrategyError(f"{called} returned {type(handler).__name__}, must be a handler function or EventStrategy")
     return handler
+
+
+def _own(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of `values` that can be changed; of plain ones it is made in a tenth of the time."""
+    return dict(values) if _PLAIN.issuperset(map(type, values.values())) else copy.deepcopy(dict(values))
 
 
 def declared_parameters(ref: StrategyRef, handler: object = None) -> type | None:

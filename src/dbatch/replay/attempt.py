@@ -12,7 +12,7 @@ from dbatch.data.blocks import EventBlock
 from dbatch.data.faults import Faults
 from dbatch.data.read import read_events
 from dbatch.engine.job import JobResult, Watch, run_job
-from dbatch.engine.unit import failure, with_events
+from dbatch.engine.outcome import failure, with_events
 from dbatch.errors import UsageError
 from dbatch.model import Receipt
 from dbatch.plugins.loading import declared_needs, make_handler

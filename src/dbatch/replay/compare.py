@@ -6,8 +6,7 @@ import re
 
 import numpy as np
 
-from dbatch.engine.fills import Fills
-from dbatch.engine.unit import fill_table
+from dbatch.engine.fills import Fills, fill_table
 from dbatch.replay.moments import moment_text
 from dbatch.replay.report import FillDifference, FillRow
 from dbatch.schema import FILL_COLUMNS

@@ -12,7 +12,8 @@ from typing import Any
 
 import dbatch
 from dbatch.data.blocks import EventBlock
-from dbatch.engine.job import Seen, chunk_of
+from dbatch.engine.job import Seen
+from dbatch.engine.plain import chunk_of
 from dbatch.model import StrategyRef
 from dbatch.plugins.hashing import package_locations
 from dbatch.replay.state import Read

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import GeneratorType
 from typing import Any, Final
 
-from dbatch.results.columns import utf8
+from dbatch.quick_json import to_bytes
 from dbatch.results.ledger import Ledger
 from dbatch.results.run_table import SEVERITY
 
 _FAILURES: Final = frozenset(SEVERITY) - {"success", "cancelled", "skipped"}
 _MOST_ERRORS: Final = 5
-_dumps: Final = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes an encoder for every call
 
 
 def json_text(document: Mapping[str, Any]) -> bytes:
@@ -26,15 +24,15 @@ def json_text(document: Mapping[str, Any]) -> bytes:
     """
     sink = io.BytesIO()
     for name, value in document.items():
-        sink.write(utf8(f"{',' if sink.tell() else '{'}\n  {_dumps(name)}: "))
+        sink.write(b"%s\n  %s: " % (b"," if sink.tell() else b"{", to_bytes(name)))
         if isinstance(value, GeneratorType) or (isinstance(value, list) and value and isinstance(value[0], dict)):
-            start = "["
+            start = b"["
             for row in value:
-                sink.write(utf8(f"{start}\n    {_dumps(row)}"))
-                start = ","
-            sink.write(b"[]" if start == "[" else b"\n  ]")
+                sink.write(b"%s\n    %s" % (start, to_bytes(row)))
+                start = b","
+            sink.write(b"[]" if start == b"[" else b"\n  ]")
         else:
-            sink.write(utf8(_dumps(value)))
+            sink.write(to_bytes(value))
     sink.write(b"\n}\n")
     return sink.getvalue()
 

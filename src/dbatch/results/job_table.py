@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from dbatch.metrics.names import METRIC_UNITS
+from dbatch.quick_json import parsed
 from dbatch.results.columns import Kind, finite
 from dbatch.results.ledger import Ledger, Planned
 from dbatch.schema import JOB_METRIC_COLUMNS, METRIC_COLUMNS
@@ -112,7 +112,7 @@ class JobTable:
 def kept_jobs(ledger: Ledger, keys: Collection[str]) -> dict[str, KeptJob]:
     """Return what `ledger` knows of the jobs called `keys`, by key; receipts of other jobs are left out."""
     same: dict[Any, Any] = {}  # what many receipts have in common is held once
-    return {key: _kept(status, place, json.loads(text), same) for key, status, *place, text in _rows(ledger, keys)}
+    return {key: _kept(status, place, parsed(text), same) for key, status, *place, text in _rows(ledger, keys)}
 
 
 def _rows(ledger: Ledger, keys: Collection[str]) -> Iterator[tuple[Any, ...]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any, Final
 from dbatch.durable import passed
 from dbatch.errors import OutputError, StorageError
 from dbatch.model import Receipt
+from dbatch.quick_json import parsed, to_text
 from dbatch.results.part import receipt_of, receipt_text
 
 LEDGER_NAME: Final = "ledger.sqlite"
@@ -177,7 +177,7 @@ class Ledger:
 
         Raises StorageError.
         """
-        rows = ((number, run_id, json.dumps(spec)) for number, run_id, spec in runs)
+        rows = ((number, run_id, to_text(spec)) for number, run_id, spec in runs)
         jobs = ((job.run, job.security, job.key, job.stale) for job in planned)
         with self._transaction():
             self._connection.execute("delete from runs")
@@ -189,7 +189,7 @@ class Ledger:
     def runs(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
         """Yield (number, id, what was asked) of every planned run, by number."""
         for number, run_id, spec in self._connection.execute("select run, run_id, spec from runs order by run"):
-            yield number, run_id, json.loads(spec)
+            yield number, run_id, parsed(spec)
 
     def planned(self) -> list[Planned]:
         """Return all planned jobs, by run number and security."""
@@ -203,7 +203,7 @@ class Ledger:
 
     def facts(self) -> dict[str, Any]:
         """Return all facts that were kept, by name."""
-        return {name: json.loads(value) for name, value in self._connection.execute("select name, value from facts")}
+        return {name: parsed(value) for name, value in self._connection.execute("select name, value from facts")}
 
     def query(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query: for counts and sums, where to read all receipts would take long."""
@@ -216,13 +216,13 @@ class Ledger:
         """
         self._connection.execute("create temp table runs (run, run_id, spec)")
         self._connection.execute("create temp table planned (run, security, key, stale)")
-        rows = [(number, run_id, json.dumps(spec)) for number, (run_id, spec, _) in enumerate(runs)]
+        rows = [(number, run_id, to_text(spec)) for number, (run_id, spec, _) in enumerate(runs)]
         jobs = [(number, *job) for number, (_, _, keys) in enumerate(runs) for job in keys.items()]
         self._connection.executemany("insert into runs values (?, ?, ?)", rows)
         self._connection.executemany("insert into planned values (?, ?, ?, 0)", jobs)
 
     def _keep(self, facts: Mapping[str, Any]) -> None:
-        rows = [(name, json.dumps(value)) for name, value in facts.items()]
+        rows = [(name, to_text(value)) for name, value in facts.items()]
         self._connection.executemany("insert or replace into facts values (?, ?)", rows)
 
     def _contradicts(self, receipt: Receipt) -> bool:

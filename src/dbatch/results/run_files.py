@@ -16,7 +16,7 @@ from dbatch.results.export import SUMMARY_COLUMNS, summary_cells
 from dbatch.results.folder import LOG_NAME, MANIFEST_NAME, SUMMARY_NAME, TRADES_ENDING
 from dbatch.results.job_table import JOB_KINDS, JobTable, Words
 from dbatch.results.ledger import Ledger
-from dbatch.results.part import keeps_fills
+from dbatch.results.part import is_lean
 
 _FIRST: Final = ("security", "key", "status", "error", "digest", "part", "row")
 _OF_RUN: Final = ("run", "run_id", "strategy", "params_hash")
@@ -106,7 +106,7 @@ def _folder(
 
 def _keeps_fills(records: Sequence[Mapping[str, Any]]) -> bool:
     good = [record for record in records if record["status"] == "success"]
-    return bool(good) and all(keeps_fills(record["part"]) for record in good)
+    return bool(good) and not any(is_lean(record["part"]) for record in good)
 
 
 def _log(run: Mapping[str, Any], records: Sequence[Mapping[str, Any]], words: Sequence[Words]) -> bytes:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from dbatch.engine.fills import fill_table
 from dbatch.engine.job import JobResult
-from dbatch.engine.unit import fill_table
 from dbatch.schema import FILL_DTYPES
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 import psutil
 
 from dbatch.engine.observe import Silent
-from dbatch.engine.unit import peak_rss_mb
+from dbatch.engine.outcome import peak_rss_mb
 from dbatch.model import Receipt
 from dbatch.trials.trial import Measured, Phases
 

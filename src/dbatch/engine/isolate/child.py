@@ -18,11 +18,12 @@ from typing import Final, NamedTuple, NoReturn
 import numpy as np
 import psutil
 
+from dbatch.engine.alone import run_one
 from dbatch.engine.isolate.messages import UNHEARD, Begun, Said, packed
 from dbatch.engine.isolate.printing import Printing
 from dbatch.engine.isolate.verdict import with_peak
 from dbatch.engine.isolate.warden import adopt_orphans
-from dbatch.engine.unit import Outcome, failure, run_one
+from dbatch.engine.outcome import Outcome, failure
 from dbatch.lifetime import die_with_parent
 from dbatch.model import Job, Limits, RunContext, Unit
 from dbatch.one_thread import one_thread_each

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from dbatch.engine.unit import Outcome
+from dbatch.engine.outcome import Outcome
 
 UNHEARD: Final = 219
 """The exit code of a child whose messages find no way any more."""

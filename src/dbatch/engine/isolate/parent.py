@@ -10,7 +10,7 @@ from dbatch.engine.isolate.preload import needs_of
 from dbatch.engine.isolate.process import Child
 from dbatch.engine.isolate.verdict import Remains, crashed
 from dbatch.engine.isolate.watch import Blame, Heard, Watch
-from dbatch.engine.unit import Outcome
+from dbatch.engine.outcome import Outcome
 from dbatch.model import Job, RunContext
 
 

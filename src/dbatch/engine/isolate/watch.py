@@ -14,7 +14,7 @@ from dbatch.engine.isolate import verdict
 from dbatch.engine.isolate.messages import UNHEARD, GarbledError, Said
 from dbatch.engine.isolate.process import Child
 from dbatch.engine.isolate.verdict import Ended, Remains
-from dbatch.engine.unit import Outcome
+from dbatch.engine.outcome import Outcome
 from dbatch.model import Job, RunContext
 
 _LOOK_EVERY_SEC: Final = 0.1
