@@ -10,20 +10,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dbatch.batch import RunOutcome, RunRequest, run, simulate
+    from dbatch.data.bar_frame import read_bars
     from dbatch.data.frame import read_ticks
-    from dbatch.errors import DbatchError, MissingDataError
+    from dbatch.errors import ConfigError, DbatchError, MissingDataError
     from dbatch.plugins.hookspecs import hookimpl
 
 __version__ = "0.1.0"
 
-__all__ = ["DbatchError", "MissingDataError", "RunOutcome", "RunRequest", "hookimpl", "read_ticks", "run", "simulate"]
+__all__ = [
+    "ConfigError",
+    "DbatchError",
+    "MissingDataError",
+    "RunOutcome",
+    "RunRequest",
+    "hookimpl",
+    "read_bars",
+    "read_ticks",
+    "run",
+    "simulate",
+]
 
 _HOMES = {
+    "ConfigError": "dbatch.errors",
     "DbatchError": "dbatch.errors",
     "MissingDataError": "dbatch.errors",
     "RunOutcome": "dbatch.batch",
     "RunRequest": "dbatch.batch",
     "hookimpl": "dbatch.plugins.hookspecs",
+    "read_bars": "dbatch.data.bar_frame",
     "read_ticks": "dbatch.data.frame",
     "run": "dbatch.batch",
     "simulate": "dbatch.batch",

@@ -30,10 +30,15 @@ Status = Literal["success", "failed", "timeout", "crashed", "oom", "invalid_data
 
 @dataclass(frozen=True)
 class Source:
-    """Where one security's events lie, in the order they are to be replayed.
+    """Where one security's events or bars lie, in the order they are to be replayed.
 
     `paths` are files (or fsspec URLs); `sheets` the sheets of a workbook, `header_row` its header (1-based) when
     given; `only` the values of the security column to keep where a file holds several securities.
+
+    `bars` is empty for events, "rows" where each row is a bar, and an interval such as "5min" where bars of that
+    length are made of the trades. Of rows that are bars, `column` names the one with the closes of this security in a
+    panel (a column per security), `zone` the clock that times with an offset are turned to (empty: UTC), and
+    `adjusted` scales prices to the adjusted close.
     """
 
     kind: SourceKind
@@ -41,6 +46,10 @@ class Source:
     sheets: tuple[str, ...] = ()
     header_row: int | None = None
     only: tuple[str, ...] = ()
+    bars: str = ""
+    column: str = ""
+    zone: str = ""
+    adjusted: bool = False
 
     def __str__(self) -> str:
         sheets = f" [{', '.join(self.sheets)}]" if self.sheets else ""

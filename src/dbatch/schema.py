@@ -14,6 +14,13 @@ EVENT_TYPES: Final = ("bid", "ask", "trade")
 EVENT_RULES_VERSION: Final = 2
 """Raised when the rules that turn a source's cells into events change: converted files are then made anew."""
 
+BAR_COLUMNS: Final = ("timestamp", "open", "high", "low", "close", "volume")
+"""Bars, oldest first, a row a label: timestamp datetime64[ns], prices float64 (currency, finite, above zero), volume
+float64 (shares, 0.0 where the source has none)."""
+
+BAR_RULES_VERSION: Final = 1
+"""Raised when the rules that turn a source's cells or trades into bars change: results are then another request's."""
+
 FILL_DTYPES: Final = {
     "timestamp": "datetime64[ns]",
     "side": "str",

@@ -34,6 +34,7 @@ _COMMANDS = {
     "strategies": ("dbatch.cli.strategies", "List the strategies that can be run, or show one's parameters."),
     "new-strategy": ("dbatch.cli.new_strategy", "Make a strategy to start from: code, tests, a package."),
     "convert-excel": ("dbatch.cli.convert_excel", "Convert a workbook to one Parquet file per security."),
+    "resample": ("dbatch.cli.resample", "Make bars of trades, one Parquet file per security."),
     "data": ("dbatch.cli.data", "Look at data before it is used."),
 }
 

@@ -30,10 +30,14 @@ def check(
     header_row: Annotated[
         int | None, typer.Option(min=1, max=1_048_576, help="The header's row in a workbook, from 1.")
     ] = None,
+    bars: Annotated[bool, typer.Option("--bars", help="The files hold bars, not ticks.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the reports as JSON on standard output.")] = False,
 ) -> None:
     """Report the quality of each security in PATH, all problems at once; nothing is written."""
-    from dbatch.data.check import check_path
+    if bars:
+        from dbatch.data.bar_check import check_bars as check_path
+    else:
+        from dbatch.data.check import check_path
 
     outcomes = []
     for outcome in check_path(path, header_row=header_row):

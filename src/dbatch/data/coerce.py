@@ -27,7 +27,7 @@ from dbatch.data.decimals import nearest_floats
 from dbatch.data.events import EVENT_ARROW_SCHEMA, EVENT_TYPE_DICTIONARY
 from dbatch.data.faults import Fault, Faults
 
-__all__ = ["Fault", "Faults", "coerce_cells", "coerce_columns"]
+__all__ = ["Fault", "Faults", "coerce_cells", "coerce_columns", "usual_prices"]
 
 Place = Callable[[int, int], str]
 """Names the cell of a row of the block (from 0) and of a column in the order of `EVENT_COLUMNS` (from 0)."""
@@ -85,7 +85,7 @@ def _plain(number: int, cells: Sequence[object]) -> pa.Array:
 
 def _usual(number: int, column: pa.Array) -> Values:
     """Return the values that are in the usual form, and for each row whether it is one."""
-    return (_usual_timestamps, _usual_types, _usual_prices, _usual_volumes)[number](column)
+    return (_usual_timestamps, _usual_types, usual_prices, _usual_volumes)[number](column)
 
 
 def _read_cell(
@@ -145,7 +145,8 @@ def _code(text: str) -> int | None:
     return read_type(text)[0] if len(text) < 64 else None
 
 
-def _usual_prices(column: pa.Array) -> Values:
+def usual_prices(column: pa.Array) -> Values:
+    """Return a column's numbers as float64, and for each row whether it is one: usual in form, and finite."""
     if pa.types.is_string(column.type):
         column = pc.utf8_trim_whitespace(column)
         column = pc.if_else(pc.match_substring_regex(column, f"^{NUMBER}$"), column, None)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
-import contextlib
 import csv
-import gzip
-import re
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -19,15 +14,13 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from dbatch.data.coerce import coerce_columns
+from dbatch.data.csv_text import CheckedUtf8, is_blank, next_line, open_text, skip_blank_line
 from dbatch.data.faults import Faults
-from dbatch.data.files import open_file
 from dbatch.data.header import EXPECTED_COLUMNS, EventColumns, find_columns
 from dbatch.data.names import shown
-from dbatch.errors import DataError, DataNotFoundError, SchemaError
+from dbatch.errors import SchemaError
 
 _BLOCK_BYTES: Final = 4 << 20
-_HEADER_BYTES: Final = 1 << 16
-_BLANK_LINE: Final = re.compile(r'\s*|"\s*"\s*')
 
 
 @dataclass(frozen=True)
@@ -75,7 +68,7 @@ def csv_securities(path: str) -> list[str] | None:
     line = head.line
     for batch in _raw_batches(path, head):
         values = pc.unique(batch.column(4))
-        blank = values.filter(_is_blank(values))
+        blank = values.filter(is_blank(values))
         if len(blank):
             is_nameless = pc.is_in(batch.column(4), blank).to_numpy(zero_copy_only=False)
             nameless = np.flatnonzero(is_nameless & ~_blank_rows(batch))
@@ -91,9 +84,9 @@ def _place(name: str, numbers: list[int]) -> Callable[[int, int], str]:
 
 
 def _read_head(path: str) -> _Head:
-    with _open(path) as file:
-        text, offset, line = _next_line(file, 0)
-        _, offset, line = _next_line(file, line) if text else ("", offset, line)
+    with open_text(path) as file:
+        text, offset, line = next_line(file, 0)
+        _, offset, line = next_line(file, line) if text else ("", offset, line)
     if not text:
         raise SchemaError(f"{path}: is empty; a CSV of events has a header {EXPECTED_COLUMNS} and rows")
     header = next(csv.reader([text]))
@@ -106,40 +99,6 @@ def _read_head(path: str) -> _Head:
     return _Head(len(header), columns, offset, line)
 
 
-@contextlib.contextmanager
-def _open(path: str) -> Iterator[BinaryIO]:
-    """Yield the text of a local or remote file as bytes, unpacked where its name ends in .gz.
-
-    Whatever goes wrong while it is read is raised as an error that names the file.
-    """
-    try:
-        with open_file(path) as file:
-            yield gzip.GzipFile(fileobj=file) if path.lower().endswith(".gz") else file  # type: ignore[misc]
-    except FileNotFoundError as error:
-        raise DataNotFoundError(f"{path}: no such file") from error
-    except UnicodeDecodeError as error:
-        raise SchemaError(f"{path}: is not UTF-8 text; save it as 'CSV UTF-8'") from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path}: is cut off or damaged ({error}); make or copy it again") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def _next_line(file: BinaryIO, line: int) -> tuple[str, int, int]:
-    """Return the next line that is not blank, where it starts and its number; at the end no text."""
-    while True:
-        offset = file.tell()
-        raw = file.readline(_HEADER_BYTES)
-        before, end, after = raw.partition(b"\r")
-        if after not in (b"", b"\n"):  # lines that end in nothing but a carriage return
-            raw = before + end
-            file.seek(offset + len(raw))
-        line += 1
-        text = raw.decode("utf-8-sig" if offset == 0 else "utf-8").strip()
-        if not raw or not _BLANK_LINE.fullmatch(text):
-            return text, offset, line
-
-
 def _raw_batches(path: str, head: _Head) -> Iterator[pa.RecordBatch]:
     """Yield the needed columns as text, first the four of events, then the security if there is one."""
     keys = [f"c{number}" for number in range(head.width)]
@@ -147,41 +106,21 @@ def _raw_batches(path: str, head: _Head) -> Iterator[pa.RecordBatch]:
     if head.columns.security is not None:
         needed.append(keys[head.columns.security])
     try:
-        with _open(path) as file:
+        with open_text(path) as file:
             file.seek(head.offset)
             if not file.read(1):
                 return
             file.seek(head.offset)
             yield from pa_csv.open_csv(
-                pa.PythonFile(_Utf8(file), "r"),
+                pa.PythonFile(CheckedUtf8(file), "r"),
                 read_options=pa_csv.ReadOptions(column_names=keys, block_size=_BLOCK_BYTES),
-                parse_options=pa_csv.ParseOptions(invalid_row_handler=_skip_blank_line),
+                parse_options=pa_csv.ParseOptions(invalid_row_handler=skip_blank_line),
                 convert_options=pa_csv.ConvertOptions(
                     column_types=dict.fromkeys(needed, pa.string()), include_columns=needed, check_utf8=False
                 ),
             )
     except pa.ArrowInvalid as error:
         raise SchemaError(f"{path}: is not a readable CSV: {str(error).splitlines()[0]}") from error
-
-
-class _Utf8:
-    """A file that raises UnicodeDecodeError at bytes that are not UTF-8, in columns that are not read too."""
-
-    closed = False  # Arrow asks
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-
-    def read(self, size: int) -> bytes:
-        data = self._file.read(size)
-        self._decoder.decode(data, final=not data)
-        return data
-
-
-def _skip_blank_line(row: pa_csv.InvalidRow) -> str:
-    """Return what is to be done with a row that has not as many cells as the header."""
-    return "skip" if _BLANK_LINE.fullmatch(row.text) else "error"
 
 
 def _wanted_rows(batch: pa.RecordBatch, head: _Head, only: Sequence[str]) -> np.ndarray[Any, Any]:
@@ -198,9 +137,5 @@ def _blank_rows(batch: pa.RecordBatch) -> np.ndarray[Any, Any]:
     blank = np.ones(batch.num_rows, bool)
     for column in batch.columns[:4]:
         if blank.any():
-            blank &= _is_blank(column).to_numpy(zero_copy_only=False)
+            blank &= is_blank(column).to_numpy(zero_copy_only=False)
     return blank
-
-
-def _is_blank(texts: pa.Array) -> pa.Array:
-    return pc.equal(pc.utf8_trim_whitespace(texts), "")

@@ -20,9 +20,9 @@ from dbatch.data.names import ticker_of
 from dbatch.errors import DataError, DataNotFoundError, UsageError
 from dbatch.model import Security, Source, SourceKind
 
-_PARQUET = (".parquet", ".pq")
-_CSV = (".csv", ".csv.gz")
-_EXCEL = (".xlsx", ".xlsm")
+PARQUET = (".parquet", ".pq")
+CSV = (".csv", ".csv.gz")
+EXCEL = (".xlsx", ".xlsm")
 _PART = re.compile(r"part[-._]?\d+.*", re.IGNORECASE)
 _SLUG = re.compile(r".*-[0-9a-f]{8}")
 
@@ -63,12 +63,12 @@ def open_market(path: str | os.PathLike[str], *, header_row: int | None = None) 
     path = os.path.abspath(local_path(path)) if is_local(path) else path
     is_folder, files = list_files(path)
     found: list[Security] = []
-    for endings, find in ((_PARQUET, _parquet), (_CSV, _csv), (_EXCEL, _excel)):
+    for endings, find in ((PARQUET, _parquet), (CSV, _csv), (EXCEL, _excel)):
         chosen = [file for file in files if file.lower().endswith(endings)]
         if chosen:
             found += find(chosen, is_folder, header_row)
     if found:
-        return Market(path, _distinct(path, found))
+        return Market(path, distinct(path, found))
     if not is_folder:
         raise DataNotFoundError(f"{path}: not a Parquet, CSV or Excel (.xlsx) file by its name")
     raise DataNotFoundError(f"{path}: the folder holds no .parquet, .csv or .xlsx file")
@@ -80,13 +80,13 @@ def _parquet(files: Sequence[str], is_folder: bool, header_row: int | None) -> I
     partitions = _partitions(files)
     if partitions:
         return [Security(ticker_of(name), name, Source("parquet", tuple(at))) for name, at in partitions.items()]
-    if not is_folder or all(_PART.fullmatch(_stem(file)) for file in files):
-        named = _named_by_values("parquet", [(file, parquet_securities(file) or ()) for file in files])
+    if not is_folder or all(_PART.fullmatch(stem_of(file)) for file in files):
+        named = named_by_values("parquet", [(file, parquet_securities(file) or ()) for file in files])
         if named:
             return named
     found = []
     for file in files:
-        stem = _stem(file)
+        stem = stem_of(file)
         facts = (parquet_facts(file, "dbatch") if _SLUG.fullmatch(stem) else None) or {}
         name = facts.get("security", ticker_of(stem))
         found.append(Security(name, facts.get("label", stem), Source("parquet", (file,))))
@@ -108,8 +108,8 @@ def _csv(files: Sequence[str], is_folder: bool, header_row: int | None) -> Itera
         if values:
             held.append((file, values))
         else:
-            found.append(Security(ticker_of(_stem(file)), _stem(file), Source("csv", (file,))))
-    return found + _named_by_values("csv", held)
+            found.append(Security(ticker_of(stem_of(file)), stem_of(file), Source("csv", (file,))))
+    return found + named_by_values("csv", held)
 
 
 def _excel(files: Sequence[str], is_folder: bool, header_row: int | None) -> Iterable[Security]:
@@ -122,7 +122,7 @@ def _excel(files: Sequence[str], is_folder: bool, header_row: int | None) -> Ite
         except DataError:
             if not is_folder:
                 raise
-            stem = _stem(file)  # a broken workbook among others is a failure of its own, told when it is read
+            stem = stem_of(file)  # a broken workbook among others is a failure of its own, told when it is read
             found.append(Security(ticker_of(stem), stem, Source("excel", (file,), (), header_row)))
             continue
         found += [
@@ -132,7 +132,7 @@ def _excel(files: Sequence[str], is_folder: bool, header_row: int | None) -> Ite
     return found
 
 
-def _named_by_values(kind: SourceKind, held: Iterable[tuple[str, Iterable[str]]]) -> list[Security]:
+def named_by_values(kind: SourceKind, held: Iterable[tuple[str, Iterable[str]]]) -> list[Security]:
     """Return the securities that the values of a column name, from each file and those values of its."""
     spelled: dict[str, set[str]] = defaultdict(set)
     paths: dict[str, list[str]] = defaultdict(list)
@@ -158,7 +158,8 @@ def _partitions(files: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def _distinct(origin: str, securities: Iterable[Security]) -> tuple[Security, ...]:
+def distinct(origin: str, securities: Iterable[Security]) -> tuple[Security, ...]:
+    """Return `securities` by name. Raises UsageError where two places claim one name."""
     seen: dict[str, Security] = {}
     for security in securities:
         other = seen.setdefault(security.name.upper(), security)
@@ -170,9 +171,10 @@ def _distinct(origin: str, securities: Iterable[Security]) -> tuple[Security, ..
     return tuple(sorted(seen.values(), key=lambda security: security.name))
 
 
-def _stem(file: str) -> str:
+def stem_of(file: str) -> str:
+    """Return the name of `file` without its folder and ending."""
     name = PurePosixPath(Path(file).as_posix()).name
-    for ending in (*_PARQUET, *reversed(_CSV), *_EXCEL):
+    for ending in (*PARQUET, *reversed(CSV), *EXCEL):
         if name.lower().endswith(ending):
             return name[: -len(ending)]
     return name

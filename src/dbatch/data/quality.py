@@ -91,7 +91,7 @@ class Quality:
 
     def report(self, security: str, source: str, faults: Faults, *, blank_rows: int = 0) -> QualityReport:
         """Return the report of all that was added; nulls that no fault explains are counted as nulls."""
-        gap_days, gaps = _gaps(self._days)
+        gap_days, gaps = missing_days(self._days)
         unusable = faults.counts or {f"{name} is null": n for name, n in self._nulls.items() if n}
         return QualityReport(
             security=security,
@@ -101,8 +101,8 @@ class Quality:
             blank_rows=blank_rows,
             unusable=unusable,
             examples=faults.examples,
-            first=_iso(self._first),
-            last=_iso(self._last),
+            first=iso_time(self._first),
+            last=iso_time(self._last),
             duplicates=self._duplicates,
             out_of_order=self._out_of_order,
             gap_days=gap_days,
@@ -112,7 +112,7 @@ class Quality:
         )
 
 
-def _gaps(days: set[int]) -> tuple[int, tuple[str, ...]]:
+def missing_days(days: set[int]) -> tuple[int, tuple[str, ...]]:
     """Return how many trading days are missing, and the first runs of them as `2025-05-01..2025-05-05`."""
     open_weekdays = {(day + _THURSDAY_1970) % 7 for day in days}
     present = sorted(days)
@@ -130,7 +130,8 @@ def _gaps(days: set[int]) -> tuple[int, tuple[str, ...]]:
     return count, tuple(runs)
 
 
-def _iso(time_ns: int | None) -> str | None:
+def iso_time(time_ns: int | None) -> str | None:
+    """Return nanoseconds since 1970 in ISO form, no longer than needed."""
     if time_ns is None:
         return None
     text = str(np.datetime64(time_ns, "ns"))

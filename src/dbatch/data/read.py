@@ -15,7 +15,7 @@ from dbatch.data.faults import Faults
 from dbatch.data.files import is_local, local_copy, open_file
 from dbatch.data.fingerprint import content_hash
 from dbatch.model import Security, Source
-from dbatch.schema import EVENT_RULES_VERSION
+from dbatch.schema import BAR_RULES_VERSION, EVENT_RULES_VERSION
 
 DEFAULT_CHUNK_ROWS = 100_000
 
@@ -68,6 +68,9 @@ def fingerprint(source: Source) -> str:
     """Return a hash of the contents of `source` and of the rules by which they are read."""
     digest = hashlib.sha256(repr((source.kind, source.sheets, source.header_row, source.only)).encode())
     digest.update(str(EVENT_RULES_VERSION).encode())
+    if source.bars:
+        read_as = (source.bars, source.column, source.zone, source.adjusted, BAR_RULES_VERSION)
+        digest.update(repr(read_as).encode())
     for path in source.paths:
         if is_local(path):
             digest.update(content_hash(path).encode())
@@ -102,7 +105,7 @@ def converted(security: Security) -> Path:
         list_securities(workbook)
     content = content_hash(str(workbook))
     made_by = repr((content, source.sheets, source.header_row, EVENT_RULES_VERSION))
-    folder = _writable(cache_dir() / "excel" / hashlib.sha256(made_by.encode()).hexdigest()[:32])
+    folder = writable(cache_dir() / "excel" / hashlib.sha256(made_by.encode()).hexdigest()[:32])
     target = folder / f"{file_slug(security.name.lower())}.parquet"
     if not target.exists():
         group = SheetGroup(security.name, security.label, source.sheets)
@@ -110,7 +113,7 @@ def converted(security: Security) -> Path:
     return target
 
 
-def _writable(folder: Path) -> Path:
+def writable(folder: Path) -> Path:
     """Return `folder`, or one of this process alone where the cache cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from dbatch.engine.fills import Fills
 from dbatch.engine.marked import Marked
 from dbatch.engine.needs import Needs
 from dbatch.errors import HandlerError, MissingDataError
-from dbatch.strategies import BarStrategy, EventStrategy, OrderBook, SignalStrategy
+from dbatch.strategies import BarStrategy, CompiledStrategy, EventStrategy, OrderBook, SignalStrategy
 
 MOST_SETS: Final = 32
 """Sets of parameters that go through events together: with more of them it takes hardly less time."""
@@ -107,9 +107,9 @@ def run_job(
 
 
 def run_jobs(
-    strategy: EventStrategy,
+    strategy: CompiledStrategy,
     sections: Sequence[Mapping[str, Any]],
-    blocks: Iterable[EventBlock],
+    blocks: Iterable[EventBlock] | Iterable[BarBlock],
     *,
     needs: Sequence[str] = (),
     stop: Stop = never,
@@ -121,8 +121,16 @@ def run_jobs(
     """
     if len(sections) > MOST_SETS:
         raise ValueError(f"{len(sections)} sets of parameters in one pass, must be at most {MOST_SETS}")
+    if not isinstance(strategy, EventStrategy):
+        from dbatch.engine.bars.job import run_bar_jobs
+
+        return run_bar_jobs(strategy, sections, cast(Iterable[BarBlock], blocks), stop=stop)
     run = functools.partial(_run_compiled, strategy, sections, None)
-    return _attended(run, blocks, needs, stop, priced_only=strategy.view == "priced") if sections else []
+    return (
+        _attended(run, cast(Iterable[EventBlock], blocks), needs, stop, priced_only=strategy.view == "priced")
+        if sections
+        else []
+    )
 
 
 def _attended(

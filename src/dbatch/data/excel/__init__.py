@@ -22,6 +22,7 @@ __all__ = [
     "check_security",
     "children_kept",
     "convert_security",
+    "extract_bars",
     "kill_children",
     "list_securities",
     "memory_needed",
@@ -116,6 +117,20 @@ def convert_security(
 def check_security(path: Path, group: SheetGroup, *, header_row: int | None = None) -> QualityReport:
     """Return the report of one security without writing anything; it raises as `convert_security` does."""
     return run_guarded(_job(path, group, header_row, target=None, sort=False, facts={}))
+
+
+def extract_bars(path: Path, group: SheetGroup, target: Path, *, header_row: int | None = None) -> None:
+    """Put the cells of one security's bars into `target` as text; it raises as `convert_security` does."""
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
+    job = _job(path, group, header_row, target=str(part), sort=False, facts={})
+    try:
+        run_guarded({**job, "bars": True})
+        move_into_place(part, target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _job(

@@ -59,7 +59,10 @@ def limit_memory(megabytes: int) -> None:
 
 def _outcome(job: dict[str, Any]) -> dict[str, Any]:
     try:
-        from dbatch.data.excel.job import run_job
+        if job.get("bars"):
+            from dbatch.data.excel.bar_job import run_job
+        else:
+            from dbatch.data.excel.job import run_job
         from dbatch.errors import DbatchError
     except (MemoryError, ImportError, OSError) as error:
         return {"error": f"{job['path']}: the reader cannot start: {error}", "kind": "memory"}

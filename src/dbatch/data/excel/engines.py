@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from dbatch.data.excel.layout import SheetLayout
 from dbatch.errors import WorkbookError
 
-Cells = tuple[object, object, object, object]
+Cells = tuple[object, ...]
 
 _FIRST_DAY: Final = dt.datetime(1904, 1, 3)  # an Excel time of day without a date falls before, in either calendar
 _END: Final = dt.datetime(2262, 1, 1)
@@ -56,22 +56,32 @@ def _are_regular(columns: Sequence[pa.Array]) -> bool:
 
 def iter_calamine(path: str, layout: SheetLayout) -> Iterator[tuple[int, Cells]]:
     """Yield the number of each row below the header, and its four cells, as python-calamine reads them."""
+    yield from calamine_rows(path, layout.sheet.name, layout.header_row, layout.columns)
+
+
+def calamine_rows(path: str, sheet_name: str, header_row: int, columns: Sequence[int]) -> Iterator[tuple[int, Cells]]:
+    """Yield the number of each row below the header, and its cells in `columns` (from 0)."""
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
-        sheet = CalamineWorkbook.from_path(path).get_sheet_by_name(layout.sheet.name)
+        sheet = CalamineWorkbook.from_path(path).get_sheet_by_name(sheet_name)
         first_column = (sheet.start or (0, 0))[1]
-        columns = [column - first_column for column in layout.columns]
+        places = [column - first_column for column in columns]
         # iter_rows starts at row 1 of the sheet but at its first column with a cell
         for number, row in enumerate(sheet.iter_rows(), start=1):
-            if number > layout.header_row:
-                yield number, _pick(row, columns)
+            if number > header_row:
+                yield number, _pick(row, places)
     except CalamineError as error:
-        raise WorkbookError(f"{path}: sheet '{layout.sheet.name}' cannot be read: {error}") from error
+        raise WorkbookError(f"{path}: sheet '{sheet_name}' cannot be read: {error}") from error
 
 
 def iter_openpyxl(path: str, layout: SheetLayout) -> Iterator[tuple[int, Cells]]:
     """Yield the same from openpyxl, which is slow but holds one row at a time."""
+    yield from openpyxl_rows(path, layout.sheet.name, layout.header_row, layout.columns)
+
+
+def openpyxl_rows(path: str, sheet_name: str, header_row: int, columns: Sequence[int]) -> Iterator[tuple[int, Cells]]:
+    """Yield the same as `calamine_rows`; the first column holds times."""
     import openpyxl
 
     with warnings.catch_warnings():
@@ -79,16 +89,15 @@ def iter_openpyxl(path: str, layout: SheetLayout) -> Iterator[tuple[int, Cells]]
         warnings.simplefilter("ignore", UserWarning)
         workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
         with contextlib.closing(workbook):
-            sheet = workbook[layout.sheet.name]
+            sheet = workbook[sheet_name]
             sheet.reset_dimensions()
-            first = layout.header_row + 1
+            first = header_row + 1
             for number, row in enumerate(sheet.iter_rows(min_row=first, values_only=True), start=first):
-                date, kind, price, volume = _pick(row, layout.columns)
+                date, *others = _pick(row, columns)
                 if isinstance(date, dt.datetime) and date < workbook.epoch + _ONE_DAY:
                     date = date.time()  # of a number below 0, which is no date
-                yield number, (date, kind, price, volume)
+                yield number, (date, *others)
 
 
 def _pick(row: Sequence[object], columns: Sequence[int]) -> Cells:
-    a, b, c, d = (row[column] if 0 <= column < len(row) else None for column in columns)
-    return a, b, c, d
+    return tuple(row[column] if 0 <= column < len(row) else None for column in columns)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dbatch.data.bars import BarBlock
+from dbatch.data.bars import BarBlock, bar_block, joined_bars
 from dbatch.engine.bars.follow import follower
 from dbatch.engine.bars.passage import run_sets
 from dbatch.engine.fills import Fills, fills_of_trades
@@ -67,21 +67,7 @@ def joined(blocks: Iterable[BarBlock], stop: Stop = never) -> BarBlock:
         if not isinstance(block, BarBlock):
             raise MissingDataError("needs bars, the data has ticks")
         found.append(block)
-    if len(found) == 1:
-        return BarBlock(*map(_read_only, found[0]))
-    columns = zip(_NO_BARS, *found, strict=True)
-    return BarBlock(*(_read_only(np.concatenate(column)) for column in columns))
-
-
-def _read_only(column: np.ndarray) -> np.ndarray:
-    flags = column.flags
-    if flags.writeable or not (flags.c_contiguous and flags.aligned):
-        column = np.require(column, requirements=["C", "A"]).view()
-        column.flags.writeable = False
-    return column
-
-
-_NO_BARS = BarBlock(np.empty(0, np.int64), *(np.empty(0) for _ in range(5)))
+    return bar_block(*joined_bars(found))
 
 
 def _run(
