@@ -31,7 +31,7 @@ from dbatch.plugins.loading import declared_needs, declared_parameters, make_han
 from dbatch.plugins.manager import load as load_observers
 from dbatch.portfolio import PortfolioStrategy
 from dbatch.results.journal import Journal
-from dbatch.strategies import EventStrategy
+from dbatch.strategies import CompiledStrategy
 from dbatch.strategies.parameters import validate
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def make_plan(request: RunRequest) -> Plan:
     names = {security.name: sections.name_in_config(security.name) for security in market.securities}
     jobs = make_jobs(market.securities, code, request.window, names, parameters)
     asked = Request(ref.name, code, request.window, {job.security.name: job.key for job in jobs})
-    compiled = isinstance(handler, EventStrategy | PortfolioStrategy)
+    compiled = isinstance(handler, CompiledStrategy | PortfolioStrategy)
     return Plan(ref, compiled, market, sections, tuple(jobs), asked, output_dir, tuple(notes))
 
 
@@ -237,7 +237,7 @@ def _bind(
     if declared is None:
         return sections, sections.mapping, handler
     checked = validate(declared, sections.mapping, source or "--set", overrides)
-    if isinstance(handler, EventStrategy):
+    if isinstance(handler, CompiledStrategy):
         return sections, {name: values._asdict() for name, values in checked.items()}, handler
     if isinstance(handler, PortfolioStrategy):
         return sections, {name: handler.prepare(values)._asdict() for name, values in checked.items()}, handler

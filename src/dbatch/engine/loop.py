@@ -195,9 +195,9 @@ def generate_loop(strategy: EventStrategy) -> Loop:
     compiled, annotated and placed as the contract asks.
     """
     signature = signature_of(strategy)
-    params = _Flattening()
+    params = Flattening()
     params_text = params.build(signature.params_type, "params_", "params")
-    state = _Flattening()
+    state = Flattening()
     state.imports = params.imports
     state_text = state.build(signature.state_type, "", "state")
     functions = {role: function.py_func for role, function in signature.functions.items()}
@@ -206,32 +206,33 @@ def generate_loop(strategy: EventStrategy) -> Loop:
     dated = [_RECORD_DATED.format(index=index) for index in range(signature.day_end_fills)]
     ending = {"fills": ", ".join(f"dated_{index}" for index in range(signature.day_end_fills))}
     last_day = _END_LAST_DAY.format(
-        **ending, params=params_text, state=state_text, records=_lines(8, dated), saves=_lines(8, state.saves)
+        **ending, params=params_text, state=state_text, records=lines(8, dated), saves=lines(8, state.saves)
     )
     text = _TEMPLATE.format(
         strategy=functions["on_event"].__module__,
         names="\n".join(f"{name} = sys.modules[{module!r}].{value}" for name, (module, value) in names.items()),
         params=params_text,
         state=state_text,
-        saves_at_start=_lines(12, state.saves),
-        on_phase=_lines(16, [_ON_PHASE] if "on_phase" in functions else []),
-        ends_day=_lines(16, [_END_DAY.format(**ending, records=_lines(4, dated))] if dated else []),
-        ends_last_day=_lines(4, [last_day] if dated else []),
+        saves_at_start=lines(12, state.saves),
+        on_phase=lines(16, [_ON_PHASE] if "on_phase" in functions else []),
+        ends_day=lines(16, [_END_DAY.format(**ending, records=lines(4, dated))] if dated else []),
+        ends_last_day=lines(4, [last_day] if dated else []),
         day_end_fills=signature.day_end_fills,
         most_fills=signature.fills,
         fills=", ".join(f"fill_{index}" for index in range(signature.fills)),
-        records=_lines(20, [_RECORD.format(index=index) for index in range(signature.fills)]),
-        saves=_lines(16, state.saves),
+        records=lines(20, [_RECORD.format(index=index) for index in range(signature.fills)]),
+        saves=lines(16, state.saves),
     )
     modules = sorted({module for module, _ in names.values()})
     return Loop(text, tuple(modules), signature.params_type, tuple(state.leaves), state.ints, state.floats)
 
 
-def _lines(columns: int, statements: list[str]) -> str:
+def lines(columns: int, statements: list[str]) -> str:
+    """Return `statements` one below the other, each moved to the right by `columns`."""
     return indent("\n".join(statements), " " * columns)
 
 
-class _Flattening:
+class Flattening:
     """Writes the expressions that build nested NamedTuples from set `k` of two arrays, and take them apart again."""
 
     def __init__(self) -> None:
