@@ -21,6 +21,7 @@ import numpy as np
 
 from dbatch.cache import cache_dir
 from dbatch.engine.loop import Loop, generate_loop
+from dbatch.engine.numba_start import start_numba
 from dbatch.engine.signature import signature_of
 from dbatch.engine.sources import reached_sources
 from dbatch.errors import HandlerError
@@ -75,6 +76,7 @@ def ready_kernel(strategy: EventStrategy) -> Kernel | HandlerError:
     Raises StrategyError as `compile_kernel` does, and what numba raises where it is no fault of the strategy's code.
     """
     kernel = compile_kernel(strategy)
+    start_numba()
     folder = Path(kernel.replay.py_func.__code__.co_filename).parent
     try:
         with _one_at_a_time(folder):
