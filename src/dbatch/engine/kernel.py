@@ -21,6 +21,7 @@ import numpy as np
 
 from dbatch.cache import cache_dir
 from dbatch.engine.loop import Loop, generate_loop
+from dbatch.engine.numba_start import start_numba
 from dbatch.engine.signature import signature_of
 from dbatch.engine.sources import reached_sources
 from dbatch.errors import HandlerError
@@ -98,6 +99,7 @@ def compile_once(functions: Iterable[tuple[Any, tuple[Any, ...]]]) -> None:
 
     What the cache does not hold is compiled by one process, while others wait for it and then load it.
     """
+    start_numba()
     pairs = list(functions)
     folder = Path(pairs[0][0].py_func.__code__.co_filename).parent
     with _one_at_a_time(folder, len(pairs)):
