@@ -157,6 +157,7 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
     if not todo and journal.is_complete:
         observer.note(f"{plan.output_dir}: already done, nothing to compute (--rerun computes it again)")
         return RunOutcome(plan.output_dir, _ordered(plan, receipts, ""), 0)
+    context = _context(plan, request)
     interrupted: int | None = None
     fault: str | None = None
     stopped = "not run: the run was stopped before it"
@@ -164,12 +165,14 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
     def begin(slots: int, dashboard: str | None) -> None:
         for note in plan.notes:
             observer.note(note)
+        if slots and not request.execution.serial:
+            observer.note(request.execution.told(slots, [context]))
         journal.begin(_manifest(plan, request))
         plugins.run_started(plan.ref.name, [job.security.name for job in plan.jobs], str(plan.output_dir))
         observer.started(plan.ref.name, len(plan.jobs), len(done), slots, dashboard)
 
     try:
-        with contextlib.closing(_receipts(plan, request, todo, begin)) as arriving:
+        with contextlib.closing(_receipts(context, request, todo, begin)) as arriving:
             for receipt in chain.from_iterable(arriving):
                 journal.commit(receipt)
                 receipts[receipt.key] = receipt
@@ -196,13 +199,8 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
     return outcome
 
 
-def _receipts(
-    plan: Plan, request: RunRequest, todo: Sequence[Job], begin: Callable[[int, str | None], None]
-) -> Generator[list[Receipt], None, None]:
-    if not todo:  # everything is computed, but files that people read are missing
-        begin(0, None)
-        return
-    context = RunContext(
+def _context(plan: Plan, request: RunRequest) -> RunContext:
+    return RunContext(
         run_id=f"{time.time_ns():x}",
         strategy=plan.ref,
         compiled=plan.compiled,
@@ -213,6 +211,14 @@ def _receipts(
         limits=request.limits,
         isolated=bool(request.limits),
     )
+
+
+def _receipts(
+    context: RunContext, request: RunRequest, todo: Sequence[Job], begin: Callable[[int, str | None], None]
+) -> Generator[list[Receipt], None, None]:
+    if not todo:  # everything is computed, but files that people read are missing
+        begin(0, None)
+        return
     units = request.execution.units(context, todo)
     yield from execute(request.execution, [context], FixedUnits(units), at_most=len(units), on_start=begin)
 

@@ -68,6 +68,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON 
 def options_of(
     *,
     workers: Workers = None,
+    executor: options.Executor = options.ClusterKind.auto,
     serial: Serial = False,
     scheduler: Scheduler = None,
     dashboard: Dashboard = True,
@@ -92,16 +93,17 @@ def options_of(
 ) -> BatchOptions:
     """Return what these options say; each is what the option of its name was given. Raises UsageError."""
     from dbatch.batch.options import BatchOptions, MaxFailures, parse_runs
-    from dbatch.engine.execute import Execution
     from dbatch.errors import UsageError
 
     if accept_stale and rerun_stale:
         raise UsageError("--accept-stale and --rerun-stale: only one of them can be done")
+    if executor is options.ClusterKind.processes and isolate is Isolation.none:
+        raise UsageError("--executor processes and --isolate none: jobs cannot be in this process and in others")
     wrong = [tag for tag in tags or () if not all(tag.partition("=")[::2])]
     if wrong:
         raise UsageError(f"--tag {wrong[0]}: must be KEY=VALUE")
     chosen = BatchOptions(
-        execution=Execution(workers, serial, scheduler, dashboard),
+        execution=options.execution_of(workers, executor, serial=serial, scheduler=scheduler, dashboard=dashboard),
         isolate=isolate,  # type: ignore[arg-type]  # typer checked it
         unit_jobs=batch_size or _units(units),
         timeout=options.seconds_of("--timeout", timeout),
