@@ -40,14 +40,16 @@ def random_events(seed: int, rows: int) -> EventBlock:
     chosen = np.sort(rng.integers(0, len(starts) // 3, size=MOST_ROWS))
     times = FIRST_DAY + days[chosen] * DAY + (starts[chosen] + rng.integers(0, 5, MOST_ROWS)) * SECOND
     times = np.where(rng.random(MOST_ROWS) < 0.02, NOT_A_TIME, times)
-    kinds = rng.choice(4, p=[0.2, 0.2, 0.56, 0.04], size=MOST_ROWS).astype(np.int8)
-    level = rng.choice([0.95, 9.9, 49.5]) * (1 + np.cumsum(rng.normal(0, 0.006, MOST_ROWS)))
+    kinds = rng.choice(4, p=[0.3, 0.3, 0.36, 0.04], size=MOST_ROWS).astype(np.int8)
+    level = rng.choice([0.95, 9.9, 49.5]) * (
+        1 + np.cumsum(rng.normal(0, 0.003, MOST_ROWS)) + rng.normal(0, 0.006, MOST_ROWS)
+    )
     prices = np.where(rng.random(MOST_ROWS) < 0.95, np.round(level, 3), rng.choice([np.nan, 0.0, -1.0], MOST_ROWS))
     volumes = rng.choice([0, 1, 50, 700, 3_000, 20_000], MOST_ROWS)
     return EventBlock(times, kinds, prices, volumes).rows(slice(rows))
 
 
-streams = st.builds(random_events, st.integers(0, 2**32 - 1), st.integers(0, MOST_ROWS))
+streams = st.builds(random_events, st.integers(0, 2**32 - 1), st.sampled_from([MOST_ROWS, MOST_ROWS, 150, 40, 1, 0]))
 sections = st.fixed_dictionaries(
     {
         "vwap_preclose_period_min": st.sampled_from([15, 1, 60, 885]),
