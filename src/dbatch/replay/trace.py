@@ -26,8 +26,7 @@ _AT_END: Final = -1
 class Tracer:
     """Delivers blocks of one row from the first event at or after `start` on, and keeps the state after each.
 
-    Before that blocks are delivered whole: where blocks are cut changes no result. A strategy that replays its events
-    in another order than the source's sees them as these were cut, so that rows are numbered in its order.
+    Before that blocks are delivered whole: where blocks are cut changes no result.
     """
 
     def __init__(self, pieces: Pieces, read: Read, start: int | None) -> None:
