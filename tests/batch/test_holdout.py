@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from dbatch.batch.holdout import opened_holdout, record_opening
+from dbatch.batch.options import BatchOptions
 from dbatch.batch.random_entries import strategy_path
 from dbatch.config.batch_file import load_batch
 from dbatch.config.holdout import Holdout
@@ -142,6 +143,18 @@ def test_another_run_is_refused_until_it_is_counted(unsealed: dict[str, Any], fo
     with pytest.raises(UsageError, match="what is chosen after a look is a new trial"):
         opened_holdout(batch, [other])
     assert record_opening(opened_holdout(batch, [other], again=True)) == 2
+
+
+def test_what_has_changed_since_the_choice_is_not_tested(unsealed: dict[str, Any], folder: Path) -> None:
+    opened = opened_holdout(folder / "output" / "b")
+    frame = pd.read_parquet(folder / "ticks" / "walk.parquet")
+    try:
+        frame.iloc[:-1].to_parquet(folder / "ticks" / "walk.parquet")
+        with pytest.raises(UsageError, match="the data of WALK has changed; what was chosen is not what would be"):
+            opened.plan(BatchOptions())
+        assert opened.plan(BatchOptions(stale="accept")).runs
+    finally:
+        frame.to_parquet(folder / "ticks" / "walk.parquet")
 
 
 def test_a_run_that_is_not_there_and_a_batch_without_a_holdout_are_refused(

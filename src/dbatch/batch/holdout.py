@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from dbatch.batch.best_fills import best_runs
+from dbatch.batch.options import BatchOptions
+from dbatch.batch.plan import BatchPlan
+from dbatch.batch.stale import find_stale
 from dbatch.batch.stored import StoredBatch, stored_batch
 from dbatch.config.batch_fields import read_batch
 from dbatch.config.faults import Faults
@@ -25,12 +28,30 @@ _ENDED: Final = ("finished", "failed")
 
 @dataclass(frozen=True)
 class OpenedHoldout:
-    """The batch over the holdout: as it can be planned, the ids of its runs, where it goes, from which day on."""
+    """Runs of the batch `sealed`, by their ids, over its holdout `stored`; where that goes, from which day on."""
 
+    sealed: StoredBatch
     stored: StoredBatch
     run_ids: tuple[str, ...]
     folder: Path
     start: str
+
+    def plan(self, options: BatchOptions) -> BatchPlan:
+        """Return the plan of the runs over the holdout.
+
+        Raises UsageError where code, data or parameters are no longer those that the runs were chosen with, unless
+        `options` accept it, and as `plan_batch` does.
+        """
+        before = replace(self.sealed, runs=self.stored.runs).plan(options)
+        with reading_ledger(self.sealed.folder) as ledger:
+            inputs = ledger.facts().get("inputs", ())
+            stale = find_stale(ledger, before.planned(), inputs, [setup.facts() for setup in before.setups])
+        if stale and options.stale != "accept":
+            raise UsageError(
+                f"{self.sealed.folder}: {stale.text()}; what was chosen is not what would be tested, "
+                "--accept-stale does it all the same"
+            )
+        return self.stored.plan(options)
 
 
 def opened_holdout(folder: Path, run_ids: Sequence[str] = (), *, again: bool = False) -> OpenedHoldout:
@@ -53,7 +74,7 @@ def opened_holdout(folder: Path, run_ids: Sequence[str] = (), *, again: bool = F
             "after a look is a new trial: --again opens it all the same, and is counted"
         )
     over = _over_holdout(stored, sealed, numbers)
-    return OpenedHoldout(over, tuple(numbers), stored.folder / HOLDOUT_NAME, sealed.start)
+    return OpenedHoldout(stored, over, tuple(numbers), stored.folder / HOLDOUT_NAME, sealed.start)
 
 
 def record_opening(opened: OpenedHoldout) -> int:

@@ -39,7 +39,7 @@ def unseal(
 
     def plan() -> BatchPlan:
         nonlocal count
-        made = opened.stored.plan(options)
+        made = opened.plan(options)
         count = record_opening(opened)
         return made
 
