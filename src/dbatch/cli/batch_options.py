@@ -48,6 +48,9 @@ Units = Annotated[str, typer.Option(metavar="auto|N", help="Jobs a task; auto me
 BatchSize = Annotated[int | None, typer.Option(min=1, help="The same as --units N.")]
 Range = Annotated[str | None, typer.Option("--range", metavar="START:END", help="Only these runs, by number from 0.")]
 Merge = Annotated[bool, typer.Option("--merge/--no-merge", help="Write summary, results and run folders at the end.")]
+HoldoutFrom = Annotated[
+    str | None, typer.Option("--holdout", metavar="DATE:", help="Leave out the days from DATE on, for 'dbatch unseal'.")
+]
 OutputRoot = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the batch's folder.")]
 Name = Annotated[str | None, typer.Option(help="Name of the batch's folder. [default: its batch_name]")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag for every run.")]

@@ -120,8 +120,9 @@ def lines(found: Cries, what: str) -> list[str]:
     ]
     if found.actual_sharpe is not None and found.reached is not None:
         year = 252**0.5 * found.actual_sharpe
-        share = _share(found.reached).strip()
-        text.append(f"the actual best, {year:.2f} a year, is reached without skill in {share} of repeats")
+        text.append(
+            f"the actual best, {year:.2f} a year, is reached without skill in {_share(found.reached).strip()} of them"
+        )
     return text
 
 

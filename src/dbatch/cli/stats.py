@@ -48,6 +48,9 @@ def statistics_lines(found: BatchStatistics) -> list[str]:
     lines.append(_splits(found))
     lines.append(f"discoveries: {found.discoveries:,} runs with an adjusted p-value up to 0.05 (Benjamini-Hochberg)")
     lines.append(_effective(found))
+    if found.holdout:
+        times = f"opened {found.openings} times" if found.openings else "sealed; 'dbatch unseal' opens it, once"
+        lines.append(f"holdout from {found.holdout}: {times}")
     low = found.runs.num_rows - found.with_sharpe
     if low:
         lines.append(f"without statistics: {low:,} runs; column 'reason' of batch_statistics.parquet says why")

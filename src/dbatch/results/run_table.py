@@ -81,7 +81,7 @@ def _added_up(jobs: JobTable, runs: int) -> Columns:
         "round_trip_win_rate": shares(won_trips, won_trips + losing_trips),
         "profit_factor": shares(total("gross_profit"), loss),
         "expectancy": mean("expectancy"),
-        "avg_trade_return": mean("round_trip_return_pct"),
+        "avg_trade_return": mean("round_trip_return_pct") / 100.0,
         "turnover": total("turnover"),
     }
     columns: Columns = {name: finite(values.tolist()) for name, values in found.items()}

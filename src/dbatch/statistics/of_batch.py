@@ -77,6 +77,8 @@ def statistics_of(
         confidence=confidence,
         days_per_year=DAYS_PER_YEAR,
         state=results.state,
+        holdout=results.holdout,
+        openings=results.openings,
         reasons=reasons,
         runs=table_of(columns, RUN_STATISTIC_KINDS),
     )

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from dbatch.metrics.daily import DAYS_PER_YEAR, DEFAULT_CAPITAL
+from dbatch.metrics.daily import DAYS_PER_YEAR
+from dbatch.metrics.portfolio import calmar_ratios
 from dbatch.results.columns import numbers
 from dbatch.statistics.best import expected_maximum_of
 from dbatch.statistics.bootstrap import sharpe_intervals
@@ -21,7 +22,7 @@ from dbatch.statistics.under_null import psr_under
 FEWEST_DAYS: Final = 30
 """Of fewer days neither a deviation nor a shape is known well enough for any of these formulas."""
 
-_OF_DAYS: Final = ("daily_sharpe", "skewness", "kurtosis", "autocorrelation", "low", "high", "block_days", "mean")
+_OF_DAYS: Final = ("daily_sharpe", "skewness", "kurtosis", "autocorrelation", "low", "high", "block_days", "calmar")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def run_figures(results: BatchResults, *, trials: int, seed: int, resamples: int
     found = {name: np.full(count, np.nan) for name in _OF_DAYS}
     for some in results.alike:
         days[some.places] = len(some.days)
-        found["mean"][some.places] = some.pnl.mean(axis=1) if len(some.days) else np.nan
+        found["calmar"][some.places] = calmar_ratios(some.pnl)
         if len(some.days) < FEWEST_DAYS:
             continue
         shape = moments(some.pnl)
@@ -83,7 +84,7 @@ def run_columns(results: BatchResults, figures: RunFigures, cluster: np.ndarray,
             "break_even_bps": realized / turnover * 1e4,
             "turnover": turnover,
             "max_dd_pct": fall,
-            "calmar": of_days["mean"] * DAYS_PER_YEAR / DEFAULT_CAPITAL * 100.0 / fall,
+            "calmar": of_days["calmar"],
             "dsr_2025": psr_under(sharpe, days, **dependent, benchmark=figures.hurdle, trials=trials),
             "psr_2025": psr_under(sharpe, days, **dependent),
             **{name: of_days[name] for name in ("skewness", "kurtosis", "autocorrelation", "block_days")},

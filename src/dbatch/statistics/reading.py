@@ -13,6 +13,7 @@ import numpy as np
 from dbatch.errors import OutputError
 from dbatch.results.job_table import RunRow, job_table, kept_jobs
 from dbatch.results.ledger import Ledger, reading_ledger
+from dbatch.results.openings import openings
 from dbatch.results.run_table import RunsAlike, run_table, runs_alike
 from dbatch.results.verified import verify_parts
 
@@ -48,7 +49,10 @@ class Trials:
 @dataclass(frozen=True)
 class BatchResults:
     """A batch as its ledger and parts have it: `summary` has the columns of `results.run_table`, a value per run;
-    `alike` the daily P&L of those that succeeded; `state` changes with anything that is done to the ledger."""
+    `alike` the daily P&L of those that succeeded; `state` changes with anything that is done to the ledger.
+
+    `holdout` is the first day that was left out, None for no holdout; `openings` how often it was opened.
+    """
 
     name: str
     trials: Trials
@@ -56,6 +60,8 @@ class BatchResults:
     alike: tuple[RunsAlike, ...]
     seed: int
     state: str
+    holdout: str | None = None
+    openings: int = 0
 
 
 def read_batch(folder: Path) -> BatchResults:
@@ -74,13 +80,16 @@ def read_batch(folder: Path) -> BatchResults:
         summary = run_table(runs, jobs, found.daily)
         succeeded = summary["status"].count("success")
         attempted, superseded = _count(ledger, _ATTEMPTED), _count(ledger, _SUPERSEDED)
+        batch = ledger.facts().get("batch", {})
         return BatchResults(
-            name=ledger.facts().get("batch", {}).get("batch_name") or folder.absolute().name,
+            name=batch.get("batch_name") or folder.absolute().name,
             trials=Trials(len(runs), attempted, attempted - min(succeeded, attempted), superseded),
             summary=summary,
             alike=tuple(runs_alike(jobs, found.daily, len(runs))),
             seed=int(hashlib.sha256(" ".join(job.key for job in planned).encode()).hexdigest()[:8], 16),
             state=ledger_state(ledger),
+            holdout=_holdout(batch.get("document", {}).get("holdout")),
+            openings=len(openings(folder)),
         )
 
 
@@ -107,6 +116,11 @@ def ledger_state(ledger: Ledger) -> str:
         "select coalesce(max(sequence), 0) from commits",
     )
     return "-".join(str(_count(ledger, query)) for query in counts)
+
+
+def _holdout(written: Any) -> str | None:
+    """Return the first day of a holdout that is sealed, as it was written for the batch."""
+    return written.removesuffix(":") if isinstance(written, str) else None
 
 
 def _count(ledger: Ledger, query: str) -> int:

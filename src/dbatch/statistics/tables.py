@@ -77,6 +77,7 @@ class BatchStatistics:
     the best of `trials.total` without any skill would have, both annualised. `discoveries` runs have an adjusted
     p-value of 0.05 or less. What is None has its cause in `reasons`, by name. `runs` has the columns of
     `RUN_STATISTIC_KINDS`, a row per run in their order. `state` is the ledger's when it was read.
+    `holdout` is the first day that was left out, `openings` how often it was opened.
     """
 
     batch: str
@@ -93,5 +94,7 @@ class BatchStatistics:
     confidence: float
     days_per_year: float
     state: str
+    holdout: str | None
+    openings: int
     reasons: Mapping[str, str]
     runs: pa.Table
