@@ -117,7 +117,7 @@ def test_a_select_is_answered(opened: dbatch.Batch) -> None:
     ],
 )
 def test_what_is_no_select_over_the_batch_is_refused(opened: dbatch.Batch, question: str) -> None:
-    with pytest.raises(UsageError, match="^sql: "):
+    with pytest.raises(UsageError, match=r"^sql: "):
         opened.sql(question)
 
 
