@@ -50,7 +50,7 @@ def key(name: str) -> str:
     """Return `name` as a key that every store takes; never a path.
 
     >>> key("../../x"), key("sharpe"), key("=A1")
-    ('x', 'sharpe', '_A1')
+    ('x', 'sharpe', 'A1')
     """
     return _NOT_IN_KEYS.sub("_", name).lstrip("._ ")[:KEY_LENGTH] or "_"
 

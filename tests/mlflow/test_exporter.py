@@ -220,7 +220,7 @@ def test_a_server_that_is_down_leaves_the_batch_alone_and_says_what_to_do(batch:
 
 
 def test_a_template_with_other_fields_is_refused(batch: Path, uri: str) -> None:
-    with pytest.raises(UsageError, match="may hold {prefix}"):
+    with pytest.raises(UsageError, match=r"may hold \{prefix\}"):
         exported(batch, uri, "x", experiment="{desk}")
 
 

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from dbatch import __version__
+from dbatch.cli.upkeep_text import escaped
 from dbatch.errors import ClusterError, DataError, DbatchError, Interrupted, LockedError, StorageError, UsageError
 
 _COMMANDS = {
@@ -111,7 +112,7 @@ def run_app() -> None:
     except DbatchError as error:
         if os.environ.get(_TRACEBACKS):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {escaped(str(error))}", file=sys.stderr)
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
