@@ -34,6 +34,7 @@ _COMMANDS = {
     "list": ("dbatch.cli.list", "List the batches below a folder, each with its best result and how that changed."),
     "sql": ("dbatch.cli.sql", "Ask a batch in SQL, over its runs, jobs, daily P&L and fills."),
     "export": ("dbatch.cli.export", "Take results away: CSV, JSON, Parquet, Excel, SQL databases, MLflow."),
+    "plot": ("dbatch.cli.plot", "Draw the fills of a security, its position and P&L: a picture for a slide."),
     "logs": ("dbatch.cli.logs", "Print what runs of a batch said, while it runs too."),
     "cancel": ("dbatch.cli.cancel", "Ask the driver of a batch to stop, on whatever host it runs."),
     "doctor": ("dbatch.cli.doctor", "Check this machine, or a batch's folder; --repair mends it."),
