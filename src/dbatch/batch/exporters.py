@@ -13,14 +13,17 @@ from dbatch.exports.export import FORMS, Exported
 from dbatch.exports.parcel import make_parcel
 
 GROUP: Final = "dbatch.exporters"
-"""Each is `export(batch, url, options) -> {what: how many}`; what it raises is told in a line."""
+"""Each is `export(batch, url, options) -> {what: how many}`; what it raises is told in a line.
+
+A ValueError says that its options cannot be used.
+"""
 
 
 def export_with_plugin(folder: Path, form: str, *, url: str | None, options: Mapping[str, Any]) -> Exported:
     """Let the exporter called `form` take the batch in `folder` away, and return what it says it made.
 
-    Raises UsageError where there is none of that name or its packages are missing, StorageError for all else that it
-    raises.
+    Raises UsageError where there is none of that name, its packages are missing or it refuses its options,
+    StorageError for all else that it raises.
     """
     found = {point.name: point for point in entry_points(group=GROUP)}
     if form not in found:
@@ -33,6 +36,8 @@ def export_with_plugin(folder: Path, form: str, *, url: str | None, options: Map
         raise UsageError(f"--to {form} needs {error.name}; pip install 'dbatch[{form}]'") from error
     except DbatchError:
         raise
+    except ValueError as error:
+        raise UsageError(f"--to {form}: {' '.join(str(error).split())}") from error
     except Exception as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())
         raise StorageError(f"--to {form}: {said}; the batch is as it was, export it again") from error

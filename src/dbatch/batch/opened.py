@@ -81,7 +81,8 @@ class Batch:
             )
         import dask.dataframe as dd
 
-        return dd.read_parquet(self.folder / RESULTS_NAME, split_row_groups=True)
+        parts = range(max(1, -(-len(tables.jobs) // _JOBS_A_PARTITION)))
+        return dd.from_map(_some_results, parts, folder=self.folder, meta=tables.jobs.slice(0, 0).to_pandas())
 
     def summary(self, where: str | None = None, sort_by: Sequence[str] = (), top: int | None = None) -> pd.DataFrame:
         """Return a row per run with its parameters; chosen, sorted and cut as `dbatch show` does."""
@@ -217,10 +218,9 @@ class RunView:
         return f"<dbatch run {self.number} {printable(self.id)}>"
 
 
-def _some_results(number: int, path: str) -> pd.DataFrame:
-    """Return partition `number` of the results in the file at `path`."""
-    table = read_results(Path(path).parent)
-    return table.slice(number * _JOBS_A_PARTITION, _JOBS_A_PARTITION).to_pandas()
+def _some_results(number: int, folder: Path) -> pd.DataFrame:
+    """Return partition `number` of the results in `folder`."""
+    return read_results(folder).slice(number * _JOBS_A_PARTITION, _JOBS_A_PARTITION).to_pandas()
 
 
 def _index(days: RunDays) -> pd.DatetimeIndex:

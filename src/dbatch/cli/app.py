@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from dbatch import __version__
+from dbatch.cli.upkeep_text import escaped
 from dbatch.errors import ClusterError, DataError, DbatchError, Interrupted, LockedError, StorageError, UsageError
 
 _COMMANDS = {
@@ -36,6 +37,7 @@ _COMMANDS = {
     "sql": ("dbatch.cli.sql", "Ask a batch in SQL, over its runs, jobs, daily P&L and fills."),
     "export": ("dbatch.cli.export", "Take results away: CSV, JSON, Parquet, Excel, SQL databases, MLflow."),
     "unseal": ("dbatch.cli.unseal", "Open the holdout of a batch for the run that it chose."),
+    "plot": ("dbatch.cli.plot", "Draw the fills of a security, its position and P&L: a picture for a slide."),
     "logs": ("dbatch.cli.logs", "Print what runs of a batch said, while it runs too."),
     "cancel": ("dbatch.cli.cancel", "Ask the driver of a batch to stop, on whatever host it runs."),
     "doctor": ("dbatch.cli.doctor", "Check this machine, or a batch's folder; --repair mends it."),
@@ -115,7 +117,7 @@ def run_app() -> None:
     except DbatchError as error:
         if os.environ.get(_TRACEBACKS):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {escaped(str(error))}", file=sys.stderr)
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from dbatch.errors import UsageError
+from dbatch.looking.formats import printable
 from dbatch.looking.tables import PARAMETER, Tables
 from dbatch.results.columns import table_of
 
@@ -93,7 +94,7 @@ def quoted(name: str) -> str:
 def unknown_column(place: str, name: str, known: Sequence[str]) -> UsageError:
     """Return the error that says `name` is no column, and which one may be meant."""
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {printable(', '.join(known))}"
     return UsageError(f"{place}: no column {name!r}; {hint}")
 
 

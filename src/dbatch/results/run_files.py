@@ -49,7 +49,7 @@ def run_folder_name(number: int, run_id: str) -> str:
     """Return what the folder of a run is called; an id that no batch file can give never becomes a path.
 
     >>> run_folder_name(7, "quote_size_500"), run_folder_name(7, "../x")
-    ('0007_quote_size_500', '0007_run-53ee3a3c')
+    ('0007_quote_size_500', '0007_run-d6b96a97')
     """
     plain = run_id if _PLAIN_ID.fullmatch(run_id) else f"run-{hashlib.sha256(utf8(run_id)).hexdigest()[:8]}"
     return f"{number:04d}_{plain}"
