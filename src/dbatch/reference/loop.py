@@ -102,12 +102,16 @@ def _outcome(plan: Plan, request: RunRequest, job: Job, how: How, path: Path) ->
 
 def _account(plan: Plan, request: RunRequest, job: Job, path: Path) -> dict[str, Any]:
     """Return what becomes of a portfolio's job, which has no fills: its orders, and what its account amounts to."""
-    from dbatch.reference.plain_universe import account_values
+    from dbatch.reference.plain_universe import account_of
 
     handler = make_handler(plan.ref, plan.sections.mapping)
-    rows, values = account_values(handler, job, request.window)
+    rows, values, tables = account_of(handler, job, request.window)
     pq.write_table(pa.table({name: pa.array([], kind) for name, kind in _FILL_TYPES.items()}), path)
-    return {"status": "success", "error": "", "rows": rows, "values": values, "fills": path.name}
+    accounts = {name: f"{path.stem}-{name}.parquet" for name in tables}
+    for name, table in tables.items():
+        pq.write_table(table, path.with_name(accounts[name]))
+    found = {"status": "success", "error": "", "rows": rows, "values": values}
+    return {**found, "fills": path.name, "accounts": accounts}
 
 
 def _result(plan: Plan, request: RunRequest, job: Job, how: How) -> JobResult:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pyarrow as pa
+
 from dbatch.data.securities import members_of
+from dbatch.engine.universe import tables_of
 from dbatch.errors import HandlerError
 from dbatch.model import Job, Window
 from dbatch.portfolio import PortfolioStrategy
@@ -14,8 +17,8 @@ from dbatch.portfolio.universe import security_days, universe_of
 from dbatch.reference.plain_bars import read_whole_bars
 
 
-def account_values(strategy: object, job: Job, window: Window) -> tuple[int, dict[str, Any]]:
-    """Return how many bars there are, and the summary's numbers of the account: sums and falls taken step by step."""
+def account_of(strategy: object, job: Job, window: Window) -> tuple[int, dict[str, Any], dict[str, pa.Table]]:
+    """Return how many bars there are, the summary's numbers, sums and falls taken step by step, and the account."""
     if not isinstance(strategy, PortfolioStrategy):
         raise HandlerError(
             f"the factory returned {type(strategy).__name__}, must be a PortfolioStrategy as when planned"
@@ -40,4 +43,4 @@ def account_values(strategy: object, job: Job, window: Window) -> tuple[int, dic
         "max_drawdown": deepest,
         "turnover": math.fsum(abs(shares) * price for shares, price in orders),
     }
-    return sum(map(len, bars.values())), values
+    return sum(map(len, bars.values())), values, tables_of(result)
