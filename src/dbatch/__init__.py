@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dbatch.batch import RunOutcome, RunRequest, run, simulate
+    from dbatch.batch.portfolios import simulate_portfolio
     from dbatch.data.bar_frame import read_bars
     from dbatch.data.frame import read_ticks
     from dbatch.errors import ConfigError, DbatchError, MissingDataError
@@ -28,6 +29,7 @@ __all__ = [
     "read_ticks",
     "run",
     "simulate",
+    "simulate_portfolio",
 ]
 
 _HOMES = {
@@ -41,6 +43,7 @@ _HOMES = {
     "read_ticks": "dbatch.data.frame",
     "run": "dbatch.batch",
     "simulate": "dbatch.batch",
+    "simulate_portfolio": "dbatch.batch.portfolios",
 }
 
 
