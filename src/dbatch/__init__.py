@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         simulate,
         sweep,
     )
+    from dbatch.batch.portfolios import simulate_portfolio
     from dbatch.data.bar_frame import read_bars
     from dbatch.data.frame import read_ticks
     from dbatch.errors import ConfigError, DbatchError, MissingDataError
@@ -40,6 +41,7 @@ __all__ = [
     "read_ticks",
     "run",
     "simulate",
+    "simulate_portfolio",
     "sweep",
 ]
 
@@ -58,6 +60,7 @@ _HOMES = {
     "run": "dbatch.batch",
     "simulate": "dbatch.batch",
     "sweep": "dbatch.batch",
+    "simulate_portfolio": "dbatch.batch.portfolios",
 }
 
 

@@ -151,7 +151,7 @@ class Setups:
             written=written,
             config=config,
             window=Window(
-                _day(asked.get("start_date")), _day(asked.get("end_date")), bool(asked.get("only_trades", False))
+                day_of(asked.get("start_date")), day_of(asked.get("end_date")), bool(asked.get("only_trades", False))
             ),
             chunk_rows=asked.get("chunk_size") or DEFAULT_CHUNK_ROWS,
         )
@@ -190,5 +190,8 @@ class Setups:
             self.notes.append(text)
 
 
-def _day(text: str | None) -> int | None:
-    return None if text is None else (date.fromisoformat(text) - _EPOCH).days
+def day_of(day: date | str | None) -> int | None:
+    """Return a date, as ISO text too, in days since 1970; None for none."""
+    if day is None:
+        return None
+    return ((date.fromisoformat(day) if isinstance(day, str) else day) - _EPOCH).days

@@ -26,11 +26,8 @@ from dbatch.portfolio import PortfolioStrategy
 from dbatch.portfolio.account import PortfolioResult, run_portfolio
 from dbatch.portfolio.measures import PortfolioMeasures, daily_pnl, portfolio_measures
 from dbatch.portfolio.universe import SecurityDays, Universe, security_days, universe_of
-from dbatch.results.publish import parquet_bytes, write_atomically
+from dbatch.results.accounts import keep_account
 from dbatch.schema import JOB_METRIC_COLUMNS
-
-FOLDER: Final = "portfolios"
-"""Where accounts lie below an output folder: a folder for each job, called by its key."""
 
 _MOST_KEPT: Final = 2
 _LOCK: Final = threading.Lock()
@@ -55,9 +52,10 @@ def run_universe(context: RunContext, job: Job, strategy: object, faults: Faults
     if not len(result.days):
         raise DataError(f"{job.security.source}: no bars among the dates asked for")
     digest = hashlib.sha256()
-    for name, table in tables_of(result).items():
+    tables = tables_of(result)
+    for table in tables.values():
         digest.update(_content(table))
-        write_atomically(Path(context.output_dir, FOLDER, job.key, f"{name}.parquet"), parquet_bytes(table))
+    keep_account(Path(context.output_dir), job.key, tables)
     receipt = dataclasses.replace(
         _receipt(job, result, digest.hexdigest(), faults),
         rows=int(np.count_nonzero(~np.isnan(universe.closes))),

@@ -28,6 +28,7 @@ SUMMARY_NAME = "backtest_summary.csv"
 FILLS_NAME = "fills.parquet"
 TRADES_ENDING = "_trades_timeseries.csv"
 PARTS_NAME: Final = "parts"
+ACCOUNTS_NAME: Final = "portfolios"
 RUNS_NAME: Final = "runs"
 LOCK_NAME: Final = ".dbatch.lock"
 HOLDER_NAME: Final = f"{LOCK_NAME}.pid"
@@ -123,7 +124,7 @@ def clear_cancel(output_dir: Path) -> None:
 def temporaries(output_dir: Path) -> Iterator[Path]:
     """Yield the unfinished files that writers who were killed left in `output_dir`; symbolic links are not followed."""
     yield from _temporaries_in(output_dir)
-    for top in (output_dir / PARTS_NAME, output_dir / RUNS_NAME):
+    for top in (output_dir / PARTS_NAME, output_dir / ACCOUNTS_NAME, output_dir / RUNS_NAME):
         for folder, _, _ in () if top.is_symlink() else os.walk(top):
             yield from _temporaries_in(Path(folder))
 
@@ -175,6 +176,7 @@ def _own_files(output_dir: Path, *, run_folders: bool = True) -> Iterator[Path]:
         f"{LEDGER_NAME}-wal",
         f"{LEDGER_NAME}-shm",
         PARTS_NAME,
+        ACCOUNTS_NAME,
         *BATCH_FILE_NAMES,
         *(f"{BATCH_STATISTICS_NAME}.{ending}" for ending in ("json", "parquet")),
     )
