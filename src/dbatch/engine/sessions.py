@@ -23,8 +23,8 @@ class Sessions:
     """What a strategy sees of a block, whatever its parameters.
 
     `table` int64 has a row for each run of rows of one phase of one day: first row, row after the last, day, phase,
-    whether there is a print. `seen` is the number of rows in them, `days` those with prints (int64, since 1970, rising),
-    `last_price` that of the last print (None without one).
+    whether there is a print. `seen` is the number of rows in them, `days` those with prints (int64, since 1970,
+    rising), `last_price` that of the last print (None without one).
     """
 
     table: np.ndarray
