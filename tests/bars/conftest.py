@@ -68,8 +68,19 @@ def golden_bars(golden: Path) -> Callable[[str], BarBlock]:
 
 @pytest.fixture(scope="session")
 def bar_twins() -> ModuleType:
-    """The module of slow twins, loaded from its file: with importlib's import mode it is no importable name."""
-    spec = importlib.util.spec_from_file_location("dbatch_bar_twins", Path(__file__).with_name("bar_twins.py"))
+    """The slow twin of BigBar, and bars as a frame."""
+    return _neighbour("bar_twins")
+
+
+@pytest.fixture(scope="session")
+def ordinary_twins() -> ModuleType:
+    """The slow twins of the ordinary strategies."""
+    return _neighbour("ordinary_twins")
+
+
+def _neighbour(name: str) -> ModuleType:
+    """Return a module beside this one, loaded from its file: with importlib's import mode it is no importable name."""
+    spec = importlib.util.spec_from_file_location(f"dbatch_{name}", Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -77,6 +77,12 @@ def opened(execution: Execution) -> Desk:
 
 
 @njit(inline="always")
+def is_protected(desk: Desk) -> bool:
+    """Return whether there is a position with a stop or a profit to take."""
+    return desk.stop == desk.stop or desk.profit == desk.profit
+
+
+@njit(inline="always")
 def equity_at(desk: Desk, price: float) -> float:
     """Return the cash and what the open position has earned at `price`, in currency."""
     return desk.cash + desk.position.shares * (price - desk.position.entry)

@@ -23,7 +23,7 @@ from numba import njit
 
 from dbatch.sim.bars import Account, Bar, keep
 from dbatch.sim.equity import no_falls, with_equity
-from dbatch.sim.execution import equity_at, fill_order, is_news, opened, protect, settled, units_of
+from dbatch.sim.execution import equity_at, fill_order, is_news, is_protected, opened, protect, settled, units_of
 
 {names}
 FILLS_A_BAR = 3
@@ -57,7 +57,7 @@ def replay(k, timestamps, opens, highs, lows, closes, volumes, first, day_ends, 
             after = np.uint64(day_ends[day])
             while row < after:
                 before = place
-                if waiting.acts or desk.position.shares != 0:
+                if waiting.acts or is_protected(desk):
                     bar = {bar}
                     if waiting.acts:
                         desk, fill = fill_order(execution, desk, waiting, waiting_units, bar.open)
@@ -69,7 +69,7 @@ def replay(k, timestamps, opens, highs, lows, closes, volumes, first, day_ends, 
                     equity = equity_at(desk, bar.close)
                     account = Account(desk.position.shares, desk.position.entry, equity, desk.target)
                     state, order = on_bar(params, state, bar, {values}account)
-                else:
+                elif desk.position.shares == 0:
                     account = Account(0, desk.position.entry, desk.cash, desk.target)
                     order = keep()
                     while row < after:
@@ -77,6 +77,20 @@ def replay(k, timestamps, opens, highs, lows, closes, volumes, first, day_ends, 
                         state, order = on_bar(params, state, bar, {values}account)
                         if order.acts and is_news(execution, desk, order):
                             break
+                        row += one
+                    if row == after:
+                        break
+                else:
+                    account = Account(desk.position.shares, desk.position.entry, desk.cash, desk.target)
+                    order = keep()
+                    while row < after:
+                        bar = {bar}
+                        equity = equity_at(desk, bar.close)
+                        account = Account(desk.position.shares, desk.position.entry, equity, desk.target)
+                        state, order = on_bar(params, state, bar, {values}account)
+                        if order.acts and is_news(execution, desk, order):
+                            break
+                        falls = with_equity(falls, equity, bar.number)
                         row += one
                     if row == after:
                         break
