@@ -228,17 +228,21 @@ def _process_kept() -> Iterator[None]:
 
 @contextmanager
 def _modules_kept(folder: Path) -> Iterator[None]:
-    """Forget the strategies loaded meanwhile, and what lies in `folder`, as the end of a process would."""
+    """Forget the strategies loaded meanwhile, and what lies in `folder`, as the end of a process would.
+
+    Modules from before are back: of a package of which some are forgotten, the others would hold the old ones.
+    """
     from dbatch.plugins import modules
 
-    strategies, known, path = set(modules.LOADED), set(sys.modules), list(sys.path)
+    strategies, known, path = set(modules.LOADED), dict(sys.modules), list(sys.path)
     try:
         yield
     finally:
         modules.forget(modules.LOADED.keys() - strategies)
-        for name in sys.modules.keys() - known:
+        for name in sys.modules.keys() - known.keys():
             if modules.lies_in(sys.modules[name], folder):
                 del sys.modules[name]
+        sys.modules.update(known)
         sys.path[:] = path
 
 

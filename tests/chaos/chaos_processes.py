@@ -55,11 +55,11 @@ class Marked:
 
     def alive(self) -> list[psutil.Process]:
         """Return those that have not ended."""
-        return [process for process in psutil.process_iter(["cmdline"]) if self._is_ours(process)]
+        return [process for pid in filter(str.isdigit, os.listdir("/proc")) for process in self._ours(pid)]
 
     def workers(self) -> list[psutil.Process]:
         """Return the worker processes among them, those that Dask's nannies have started."""
-        return [process for process in self.alive() if "spawn_main" in " ".join(process.info["cmdline"] or ())]
+        return [process for process in self.alive() if "spawn_main" in _words(process)]
 
     def wait_until_gone(self) -> None:
         """Wait until all have ended, not for ever."""
@@ -76,14 +76,21 @@ class Marked:
         for path in self.temp.iterdir():
             yield f"{path} was left behind"
         for process in self.alive():
-            yield f"process {process.pid} was left behind: {' '.join(process.info['cmdline'] or ())}"
+            yield f"process {process.pid} was left behind: {_words(process)}"
 
-    def _is_ours(self, process: psutil.Process) -> bool:
-        try:
-            environment = Path(f"/proc/{process.pid}/environ").read_bytes()
-            return f"{_MARK}={self._mark}".encode() in environment and process.status() != psutil.STATUS_ZOMBIE
-        except (OSError, psutil.Error):
-            return False
+    def _ours(self, pid: str) -> Iterator[psutil.Process]:
+        with suppress(OSError, psutil.Error):
+            if f"{_MARK}={self._mark}".encode() in Path("/proc", pid, "environ").read_bytes():
+                process = psutil.Process(int(pid))
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    yield process
+
+
+def _words(process: psutil.Process) -> str:
+    """Return what the process was started with, nothing once it has ended."""
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
 
 
 class Cluster:
@@ -114,4 +121,4 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60.0, what: str =
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.02)
+        time.sleep(0.05)

@@ -34,7 +34,7 @@ class Place:
 
 
 def place_of(run_dir: Path, run: str | None = None) -> Place:
-    """Return where the run in `run_dir` is kept: a run's folder, a folder within a batch's `runs`, or a batch and `run`.
+    """Return where the run in `run_dir` is: a run's folder, a folder within a batch's `runs`, or a batch and `run`.
 
     Raises OutputError for a folder without a run, UsageError where a batch is named without a run.
     """
