@@ -100,6 +100,7 @@ def test_symbols_times_strategies_give_one_frame_symbols_outermost() -> None:
         swept["round_trips"],
         swept["max_drawdown"],
     ]
+    assert frame.loc[0, "AvgTradeReturn"] == swept["round_trip_return_pct"] / 100
 
 
 def test_the_status_is_told_while_it_runs_and_a_failed_pair_is_a_row(here: Path) -> None:

@@ -144,10 +144,14 @@ class Started:
 
 
 def as_frame(batch: Batch, symbols: Sequence[str]) -> pd.DataFrame:
-    """Return the jobs of `batch` with the columns of `COLUMNS`, in the order of `symbols` and strategies."""
+    """Return the jobs of `batch` with the columns of `COLUMNS`, in the order of `symbols` and strategies.
+
+    AvgTradeReturn is a share of the value opened, 0.01 for one per cent, as `avg_trade_return` of `batch_summary` is.
+    """
     rows = batch.results()
     place: Mapping[str, int] = {symbol: at for at, symbol in enumerate(symbols)}
     rows = rows.assign(_place=rows["security"].map(place)).sort_values(["_place", "run"], kind="stable")
     found = rows[list(COLUMNS.values())].reset_index(drop=True)
     found.columns = list(COLUMNS)
+    found["AvgTradeReturn"] /= 100.0
     return found
