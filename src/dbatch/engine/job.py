@@ -118,7 +118,7 @@ def run_jobs(
 ) -> list[JobResult]:
     """Return for each of `sections`, at most `MOST_SETS`, what `run_job` returns for it, bit for bit.
 
-    All sets of parameters go through the events together, which takes about two thirds of the time. Raises what
+    All sets of parameters go through the events together, which takes half to two thirds of the time. Raises what
     `run_job` raises for any of them, without saying for which: run them one by one then.
     """
     if len(sections) > MOST_SETS:
