@@ -6,7 +6,7 @@ from numba import njit
 
 from dbatch.sim import Book, Level, Order, is_quoted
 from dbatch_market_making.parameters import Limits
-from dbatch_market_making.quoting import Quote, is_waiting
+from dbatch_market_making.quoting import Quote
 
 
 @njit(inline="always")
@@ -22,12 +22,12 @@ def follow(params: Limits, quote: Quote, level: Level, full_size: int, headroom:
     if not is_quoted(level):
         return quote
     order = quote.order
-    size = order.remaining if is_waiting(quote, timestamp, params.refill) else full_size
+    size = order.remaining if timestamp < quote.due else full_size
     size = max(min(size, headroom), 0)
     if level.price * level.quantity >= params.threshold and size > 0:
         ahead = order.ahead if order.price == level.price else level.quantity
-        return Quote(Order(level.price, ahead, size, True), quote.stamped)
-    return Quote(Order(level.price, level.quantity, 0, False), quote.stamped)
+        return Quote(Order(level.price, ahead, size, True), quote.due)
+    return Quote(Order(level.price, level.quantity, 0, False), quote.due)
 
 
 @njit(inline="always")

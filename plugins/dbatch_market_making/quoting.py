@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from numba import njit
 
 from dbatch.sim import Event, Fill, Order, Position, execute, match_trade, no_fill, no_order
 from dbatch_market_making.session import NEVER
 
+LATEST: Final = 2**63 - 1
+
 
 class Quote(NamedTuple):
-    """One side's order and the time in nanoseconds that its refill interval counts from (`NEVER` at first)."""
+    """One side's order, and the time in nanoseconds from which on its refill interval is over."""
 
     order: Order
-    stamped: int
+    due: int
 
 
 @njit(inline="always")
@@ -24,23 +26,25 @@ def no_quote() -> Quote:
 
 
 @njit(inline="always")
-def is_waiting(quote: Quote, timestamp: int, interval: int) -> bool:
-    """Return whether fewer than `interval` nanoseconds have passed since the side's stamp."""
-    return quote.stamped != NEVER and timestamp - quote.stamped < interval
+def due_after(interval: int, timestamp: int) -> int:
+    """Return when a refill interval is over that begins at `timestamp`; the end of time where it lies beyond."""
+    return timestamp + min(interval, LATEST - max(timestamp, 0))
 
 
 @njit(inline="always")
-def stamp(bid: Quote, ask: Quote, fill: Fill, timestamp: int) -> tuple[Quote, Quote]:
-    """Return both sides, the one that `fill` belongs to stamped: every fill restarts its side's interval."""
+def restart(interval: int, bid: Quote, ask: Quote, fill: Fill, timestamp: int) -> tuple[Quote, Quote]:
+    """Return both sides; every fill restarts the refill interval of its side."""
     if fill.quantity > 0:
-        return Quote(bid.order, timestamp), ask
+        return Quote(bid.order, due_after(interval, timestamp)), ask
     if fill.quantity < 0:
-        return bid, Quote(ask.order, timestamp)
+        return bid, Quote(ask.order, due_after(interval, timestamp))
     return bid, ask
 
 
 @njit(inline="always")
-def fill_quotes(position: Position, bid: Quote, ask: Quote, trade: Event) -> tuple[Position, Quote, Quote, Fill, Fill]:
+def fill_quotes(
+    interval: int, position: Position, bid: Quote, ask: Quote, trade: Event
+) -> tuple[Position, Quote, Quote, Fill, Fill]:
     """Return position and quotes after `trade`, and the ask's and the bid's fill, in that order.
 
     Each side takes the full volume of the trade, at the trade's price, and does not see the other's fill.
@@ -50,9 +54,9 @@ def fill_quotes(position: Position, bid: Quote, ask: Quote, trade: Event) -> tup
     if ask.order.live and trade.price >= ask.order.price:
         order, filled = match_trade(ask.order, trade.volume)
         position, ask_fill = execute(position, -filled, trade.price)
-        ask = Quote(order, trade.timestamp if filled > 0 else ask.stamped)
+        ask = Quote(order, due_after(interval, trade.timestamp) if filled > 0 else ask.due)
     if bid.order.live and trade.price <= bid.order.price:
         order, filled = match_trade(bid.order, trade.volume)
         position, bid_fill = execute(position, filled, trade.price)
-        bid = Quote(order, trade.timestamp if filled > 0 else bid.stamped)
+        bid = Quote(order, due_after(interval, trade.timestamp) if filled > 0 else bid.due)
     return position, bid, ask, ask_fill, bid_fill

@@ -9,7 +9,7 @@ from numba import njit
 from dbatch.sim import TRADE, Book, Event, Fill, Level, Order, is_quoted, mid_price, no_fill
 from dbatch.strategies import EventStrategy
 from dbatch_market_making.parameters import NO_LIMIT, Limits, Parameters, limits
-from dbatch_market_making.quoting import Quote, fill_quotes, is_waiting, stamp
+from dbatch_market_making.quoting import Quote, due_after, fill_quotes, restart
 from dbatch_market_making.session import SESSION, begin_event, with_position
 from dbatch_market_making.state import State, on_phase, start
 
@@ -32,12 +32,12 @@ def refill(params: Limits, quote: Quote, book: Book, level: Level, full_size: in
     `held` is the position in the quote's direction: shares for a bid, minus shares for an ask. A level too thin
     to join withdraws the quote without restarting the interval: it is looked at again at once.
     """
-    if not is_quoted(level) or is_waiting(quote, timestamp, params.refill):
+    if timestamp < quote.due or not is_quoted(level):
         return quote
     size = max(min(full_size, position_limit(params, book) - held), 0)
     if level.price * level.quantity >= params.threshold and size > 0:
-        return Quote(Order(level.price, level.quantity, size, True), timestamp)
-    return Quote(Order(level.price, level.quantity, 0, False), quote.stamped)
+        return Quote(Order(level.price, level.quantity, size, True), due_after(params.refill, timestamp))
+    return Quote(Order(level.price, level.quantity, 0, False), quote.due)
 
 
 @njit(inline="always")
@@ -45,7 +45,7 @@ def on_event(params: Limits, state: State, event: Event) -> tuple[State, tuple[F
     """Return the state after `event` and its fills, in order of execution."""
     desk, flattened, quoting = begin_event(state.desk, event)
     if not quoting:
-        bid, ask = stamp(state.bid, state.ask, flattened, event.timestamp)
+        bid, ask = restart(params.refill, state.bid, state.ask, flattened, event.timestamp)
         return State(desk, bid, ask), (flattened, no_fill())
     book = desk.book
     shares = desk.position.shares
@@ -53,7 +53,7 @@ def on_event(params: Limits, state: State, event: Event) -> tuple[State, tuple[F
     ask = refill(params, state.ask, book, book.ask, params.ask_size, -shares, event.timestamp)
     if event.kind != TRADE:
         return State(desk, bid, ask), (no_fill(), no_fill())
-    position, bid, ask, first, second = fill_quotes(desk.position, bid, ask, event)
+    position, bid, ask, first, second = fill_quotes(params.refill, desk.position, bid, ask, event)
     return State(with_position(desk, position), bid, ask), (first, second)
 
 

@@ -11,7 +11,7 @@ from dbatch.sim import TRADE, Book, Event, Fill, Position, execute, is_quoted, m
 from dbatch.strategies import EventStrategy
 from dbatch_market_making.following import follow_both
 from dbatch_market_making.parameters import Limits, StopLossParameters, limits
-from dbatch_market_making.quoting import Quote, fill_quotes, no_quote, stamp
+from dbatch_market_making.quoting import Quote, fill_quotes, no_quote, restart
 from dbatch_market_making.session import SESSION, Desk, begin_event, begin_phase, new_desk, with_position
 
 SMALLEST_COST = 1e-6
@@ -128,20 +128,20 @@ def on_event(params: Params, state: State, event: Event) -> tuple[State, tuple[F
     """Return the state after `event` and its fills, in order of execution."""
     desk, flattened, quoting = begin_event(state.desk, event)
     if not quoting:
-        bid, ask = stamp(state.bid, state.ask, flattened, event.timestamp)
+        bid, ask = restart(params.limits.refill, state.bid, state.ask, flattened, event.timestamp)
         stop = Stop(0.0 if flattened.quantity != 0 else state.stop.cost, state.stop.pending)
         return State(desk, bid, ask, stop), (flattened, no_fill(), no_fill())
     stop = trigger(state.stop, desk.book, desk.position, params.stop_loss_pct)
     stop, position, first = trade_out(stop, desk.book, desk.position)
     desk = with_position(desk, position)
-    bid, ask = stamp(state.bid, state.ask, first, event.timestamp)
+    bid, ask = restart(params.limits.refill, state.bid, state.ask, first, event.timestamp)
     if stop.pending != 0:
         return State(desk, bid, ask, stop), (first, no_fill(), no_fill())
     bid, ask = follow_both(params.limits, desk.book, desk.position.shares, bid, ask, event.timestamp)
     if event.kind != TRADE:
         return State(desk, bid, ask, stop), (first, no_fill(), no_fill())
     before = position.shares
-    position, bid, ask, second, third = fill_quotes(position, bid, ask, event)
+    position, bid, ask, second, third = fill_quotes(params.limits.refill, position, bid, ask, event)
     if second.quantity != 0 or third.quantity != 0:
         cost = cost_after(cost_after(stop.cost, before, second), before + second.quantity, third)
         stop = Stop(cost, stop.pending)

@@ -9,7 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dbatch.batch import RunOutcome, RunRequest, run, simulate
+    from dbatch.batch import (
+        Batch,
+        BatchOptions,
+        Orchestrator,
+        RunOutcome,
+        RunRequest,
+        run,
+        simulate,
+        sweep,
+    )
     from dbatch.batch.portfolios import simulate_portfolio
     from dbatch.data.bar_frame import read_bars
     from dbatch.data.frame import read_ticks
@@ -19,9 +28,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Batch",
+    "BatchOptions",
     "ConfigError",
     "DbatchError",
     "MissingDataError",
+    "Orchestrator",
     "RunOutcome",
     "RunRequest",
     "hookimpl",
@@ -30,12 +42,16 @@ __all__ = [
     "run",
     "simulate",
     "simulate_portfolio",
+    "sweep",
 ]
 
 _HOMES = {
+    "Batch": "dbatch.batch",
+    "BatchOptions": "dbatch.batch",
     "ConfigError": "dbatch.errors",
     "DbatchError": "dbatch.errors",
     "MissingDataError": "dbatch.errors",
+    "Orchestrator": "dbatch.batch",
     "RunOutcome": "dbatch.batch",
     "RunRequest": "dbatch.batch",
     "hookimpl": "dbatch.plugins.hookspecs",
@@ -43,6 +59,7 @@ _HOMES = {
     "read_ticks": "dbatch.data.frame",
     "run": "dbatch.batch",
     "simulate": "dbatch.batch",
+    "sweep": "dbatch.batch",
     "simulate_portfolio": "dbatch.batch.portfolios",
 }
 

@@ -69,7 +69,7 @@ def test_columns_stand_in_the_order_of_event_state_and_fills(ran: Run) -> None:
     columns = list(traced(ran("v1_baseline"), "QUEUE"))
 
     assert columns[:6] == ["row", "timestamp", "type", "price", "volume", "desk.book.bid.price"]
-    assert columns[-3:] == ["ask.stamped", "fills", "fill"]
+    assert columns[-3:] == ["ask.due", "fills", "fill"]
 
 
 def test_a_trace_has_as_many_rows_as_events_and_the_fills_of_the_run(tmp_path: Path) -> None:

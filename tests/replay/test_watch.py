@@ -72,7 +72,7 @@ def test_leaves_are_the_scalars_of_the_state_in_the_order_of_its_fields() -> Non
         ("desk.position.shares", int),
     ]
     assert ("desk.closed", bool) in [(leaf.name, leaf.kind) for leaf in leaves]
-    assert leaves[-1].name == "ask.stamped"
+    assert leaves[-1].name == "ask.due"
 
 
 def test_a_block_of_which_a_plain_handler_gets_nothing_is_shown_too() -> None:

@@ -63,7 +63,7 @@ def v1_baseline(
             pending = position != 0
         if phase != OPEN and not pending:  # 6
             continue
-        for i in range(first, last):
+        for i in range(np.uint64(first), np.uint64(last)):
             time, price = times[i], prices[i]
             if not price > 0.0:
                 continue
@@ -172,7 +172,7 @@ def v2_price_follow_qty_cooldown(
             pending = position != 0
         if phase != OPEN and not pending:  # 6
             continue
-        for i in range(first, last):
+        for i in range(np.uint64(first), np.uint64(last)):
             time, price = times[i], prices[i]
             if not price > 0.0:
                 continue
@@ -276,7 +276,7 @@ def v2_1_stop_loss(
             pending = position != 0
         if phase != OPEN and not pending:  # 6
             continue
-        for i in range(first, last):
+        for i in range(np.uint64(first), np.uint64(last)):
             time, price = times[i], prices[i]
             if not price > 0.0:
                 continue
@@ -418,7 +418,7 @@ def quoter(
         if day != last_day:
             bid_price, bid_depth, ask_price, ask_depth = 0.0, 0, 0.0, 0
             last_day = day
-        for i in range(first, last):
+        for i in range(np.uint64(first), np.uint64(last)):
             time, price = times[i], prices[i]
             if not price > 0.0:
                 continue

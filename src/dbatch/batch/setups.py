@@ -23,7 +23,7 @@ from dbatch.model import StrategyRef, Window
 from dbatch.plugins.discovery import Resolved, resolve, search_paths
 from dbatch.plugins.loading import declared_needs, declared_parameters, load_factory, make_handler
 from dbatch.portfolio import PortfolioStrategy
-from dbatch.strategies import EventStrategy
+from dbatch.strategies import CompiledStrategy
 
 _EPOCH: Final = date(1970, 1, 1)
 
@@ -142,7 +142,7 @@ class Setups:
         return Setup(
             number=len(self._setups),
             ref=ref,
-            compiled=isinstance(handler, EventStrategy | PortfolioStrategy),
+            compiled=isinstance(handler, CompiledStrategy | PortfolioStrategy),
             prepare=handler.prepare if isinstance(handler, PortfolioStrategy) else None,
             declared=declared_parameters(ref, handler),
             code=code_hash(ref, handler),

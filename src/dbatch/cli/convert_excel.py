@@ -26,6 +26,10 @@ def convert_excel(
     header_row: Annotated[
         int | None, typer.Option(min=1, max=1_048_576, help="The header's row, from 1; found by itself.")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Sheets read at a time. [default: one a core, as long as 1 GB is enough]"),
+    ] = None,
     sort: Annotated[bool, typer.Option("--sort", help="Sort by time; equal times keep their order.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON on standard output.")] = False,
 ) -> None:
@@ -41,6 +45,7 @@ def convert_excel(
                 max_sheets=max_sheets,
                 header_row=header_row,
                 sort=sort,
+                workers=workers,
                 on_done=on_done,
             )
     except KeyboardInterrupt:

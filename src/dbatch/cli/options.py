@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,12 +15,22 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS = 100_000
 
+
+class ClusterKind(StrEnum):
+    """What runs jobs on this machine; auto is threads for what leaves the interpreter be, processes for the rest."""
+
+    auto = "auto"
+    threads = "threads"
+    processes = "processes"
+
+
 Strategy = Annotated[str, typer.Option("--strategy", "-s", help="Name of the strategy; see 'dbatch strategies'.")]
 Data = Annotated[
     str | None,
     typer.Option(help="Workbook, Parquet or CSV file, or a folder of them; local or a URL. [default: data/]"),
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Jobs at a time. [default: all cores]")]
+Executor = Annotated[ClusterKind, typer.Option(help="What runs jobs here; auto chooses, and says what and why.")]
 MaxSheets = Annotated[int | None, typer.Option(min=1, help="Only the first N securities.")]
 HeaderRow = Annotated[int | None, typer.Option(min=1, help="Row of a workbook's header, from 1.")]
 Bars = Annotated[str | None, typer.Option(help="The data are ticks: make bars of this length of the trades (5min).")]
@@ -37,6 +48,23 @@ ChunkSize = Annotated[int, typer.Option(min=1, help="Rows a handler gets at a ti
 OnlyTrades = Annotated[bool, typer.Option("--only-trades", help="Leave out bids and asks.")]
 StartDate = Annotated[str | None, typer.Option(help="First date, YYYY-MM-DD.")]
 EndDate = Annotated[str | None, typer.Option(help="Last date, YYYY-MM-DD, inclusive.")]
+
+
+def execution_of(
+    workers: int | None, executor: ClusterKind, *, serial: bool, scheduler: str | None, dashboard: bool
+) -> Execution:
+    """Return how to run. Raises UsageError for an executor where another option names one."""
+    from dbatch.engine.execute import Execution
+    from dbatch.errors import UsageError
+
+    if executor is ClusterKind.auto:
+        return Execution(workers, serial, scheduler, dashboard)
+    if serial or scheduler is not None:
+        other = "--serial" if serial else "--scheduler"
+        raise UsageError(f"--executor {executor} and {other}: only one of them can say where jobs run")
+    return Execution(
+        workers, dashboard=dashboard, cluster="threads" if executor is ClusterKind.threads else "processes"
+    )
 
 
 def request_of(

@@ -8,7 +8,16 @@ import typer
 
 from dbatch.cli import options as common
 from dbatch.cli.batch import begin
-from dbatch.cli.batch_options import AsJson, DryRun, Name, NoProgress, OutputRoot, ProgressStyle, takes_batch_options
+from dbatch.cli.batch_options import (
+    AsJson,
+    DryRun,
+    HoldoutFrom,
+    Name,
+    NoProgress,
+    OutputRoot,
+    ProgressStyle,
+    takes_batch_options,
+)
 from dbatch.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -42,6 +51,7 @@ def sweep(
     only_trades: common.OnlyTrades = False,
     start_date: common.StartDate = None,
     end_date: common.EndDate = None,
+    holdout: HoldoutFrom = None,
     output_root: OutputRoot = None,
     name: Name = None,
     dry_run: DryRun = False,
@@ -71,7 +81,8 @@ def sweep(
     def load(check: Check) -> BatchFile:
         from dbatch.config.sweep import sweep_batch
 
-        fields = {"base_args": base_args} | ({} if seed is None else {"seed": seed})
+        given = {"seed": seed, "holdout": holdout}
+        fields = {"base_args": base_args} | {key: value for key, value in given.items() if value is not None}
         return sweep_batch(strategy, grid or (), most=random, fields=fields, check=check)
 
     style = Progress.none if no_progress else progress

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable
@@ -11,13 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from dbatch.data.excel import SheetGroup, convert_security, kill_children, list_securities, source_facts
+from dbatch.data.allowance import Allowance
+from dbatch.data.excel import (
+    SheetGroup,
+    children_kept,
+    convert_security,
+    kill_children,
+    list_securities,
+    memory_needed,
+    source_facts,
+)
 from dbatch.data.fingerprint import file_sha256
 from dbatch.data.names import file_slug
 from dbatch.data.report import QualityReport
 from dbatch.errors import DataError, OutputError
 
 _KILL_EVERY_SECONDS: Final = 0.05
+_MEMORY_AT_ONCE_MB: Final = 800  # with this process it stays below 1 GB
 
 Status = Literal["converted", "up to date", "failed"]
 
@@ -64,12 +75,16 @@ def convert_workbook(
 
     `max_sheets` takes the first so many securities. A file is up to date if it was made from the same
     content, by the same rules, with the same `header_row` and `sort`; `force` makes it anew, also where the
-    file there is not one of ours. A security that fails does not stop the others. Raises what
-    `list_securities` raises, and `OutputError` if `output_dir` cannot be written.
+    file there is not one of ours. `workers` are how many securities are read at a time: by default one a core,
+    fewer where sheets are so large that their readers would need more than 800 MB together. A security that
+    fails does not stop the others. Raises what `list_securities` raises, and `OutputError` if `output_dir`
+    cannot be written.
     """
     groups = list_securities(path)[:max_sheets]
     _prepare_folder(output_dir)
     source_hash = file_sha256(path)
+    needed = memory_needed(path, groups)
+    allowance = Allowance(math.inf if workers else _MEMORY_AT_ONCE_MB)
 
     def convert(group: SheetGroup) -> ConversionOutcome:
         target = output_dir / f"{file_slug(group.security.lower())}.parquet"
@@ -78,12 +93,16 @@ def convert_workbook(
             report = None if force else _finished(target, facts)
             if report is not None:
                 return ConversionOutcome(group.security, group.label, target, "up to date", report)
-            report = convert_security(path, group, target, source_hash=source_hash, header_row=header_row, sort=sort)
+            with allowance.taken(needed[group.security]):
+                report = convert_security(
+                    path, group, target, source_hash=source_hash, header_row=header_row, sort=sort
+                )
         except (DataError, OutputError) as error:
             return ConversionOutcome(group.security, group.label, target, "failed", error=str(error))
         return ConversionOutcome(group.security, group.label, target, "converted", report)
 
-    return _in_parallel(groups, convert, workers or min(_cores(), len(groups)), on_done)
+    with children_kept():
+        return _in_parallel(groups, convert, workers or min(_cores(), len(groups)), on_done)
 
 
 def _in_parallel(

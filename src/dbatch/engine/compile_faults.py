@@ -1,7 +1,8 @@
 """Why a compiled strategy does not compile: the line of the strategy, what is wrong there, what would be right.
 
-The loop inlines everything, so what numba says of it is about the loop. Here `start`, `on_phase` and `on_event` are
-compiled each by itself, for the types that are annotated. That is done after a failure only.
+The loop inlines everything, so what numba says of it is about the loop. Here `start`, `on_phase`, `on_event` and
+`on_day_end`, or `start` and `on_bar`, are compiled each by itself, for the types that are annotated. That is done
+after a failure only.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from types import FunctionType
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, NamedTuple, get_type_hints
 
 import numba
 from numba import njit, types
@@ -23,11 +24,12 @@ from numba.core import ir
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 
+from dbatch.engine.bars.signature import BarSignature, bar_signature_of
 from dbatch.engine.numba_words import Fields, first_difference, in_words, kind_of, number_hint
 from dbatch.engine.signature import signature_of
 from dbatch.engine.unset import named_values
-from dbatch.sim import Event, Fill
-from dbatch.strategies import EventStrategy
+from dbatch.sim import Account, Bar, BarOrder, DatedFill, Event, Fill
+from dbatch.strategies import BarStrategy, EventStrategy
 
 _LIBRARIES: Final = (Path(__file__).parents[1], Path(numba.__file__).parent)
 _PLACE: Final = re.compile(r'File "([^"\n]+)", line (\d+)|(?:at|from) ((?:/|[A-Za-z]:)[^\n]*?\.py) \((\d+)\)')
@@ -35,32 +37,22 @@ _SCALARS: Final = {int: types.int64, float: types.float64, bool: types.boolean}
 _LONGEST_LINE: Final = 120
 
 
-def compile_fault(strategy: EventStrategy, error: Exception) -> str | None:
+def compile_fault(strategy: EventStrategy | BarStrategy, error: Exception) -> str | None:
     """Return in one line why compiling the loop of `strategy` raised `error`; None where it is no fault of its code."""
     alone = _fault_alone(strategy)
     if alone is not None or not isinstance(error, NumbaError):
         return alone
-    functions = signature_of(strategy).functions.values()
-    return _told(error, strategy.on_event.py_func, _fields_named(functions))
+    functions = [ask.function for ask in _asks(strategy)]
+    return _told(error, functions[-1].py_func, _fields_named(functions))
 
 
 @lru_cache(maxsize=32)
-def _fault_alone(strategy: EventStrategy) -> str | None:
+def _fault_alone(strategy: EventStrategy | BarStrategy) -> str | None:
     """Return the first fault of the functions of `strategy`, compiled for the types of their annotations."""
     linecache.checkcache()
-    signature = signature_of(strategy)
-    params, state, fill = map(_numba_type, (signature.params_type, signature.state_type, Fill))
-    event = types.BaseTuple.from_types((types.int64, types.int8, types.float64, *[types.int64] * 3), Event)
-    ending = types.Tuple((state, types.UniTuple(fill, signature.fills)))
-    fields = _fields_named(signature.functions.values())
-    fills = f"with {signature.fills} fill{'s' * (signature.fills != 1)} as annotated"
-    asked = {
-        "start": ((params,), state, "as annotated"),
-        "on_phase": ((params, state, types.int64, types.int64), state, "as annotated"),
-        "on_event": ((params, state, event), ending, fills),
-    }
-    for role, dispatcher in signature.functions.items():
-        arguments, right, told = asked[role]
+    asks = _asks(strategy)
+    fields = _fields_named(ask.function for ask in asks)
+    for dispatcher, arguments, right, told in asks:
         function = dispatcher.py_func
         try:
             returned = _returned(njit(function), arguments)
@@ -73,10 +65,53 @@ def _fault_alone(strategy: EventStrategy) -> str | None:
     return None
 
 
+def _told_fills(number: int) -> str:
+    return f"with {number} fill{'s' * (number != 1)} as annotated"
+
+
+class _Ask(NamedTuple):
+    """One function of a strategy, the types of its arguments, the type that it must return, and why."""
+
+    function: Any
+    arguments: tuple[Any, ...]
+    returned: Any
+    told: str
+
+
+def _asks(strategy: EventStrategy | BarStrategy) -> list[_Ask]:
+    """Return what is asked of each function of `strategy`; the one that is called most comes last."""
+    if isinstance(strategy, BarStrategy):
+        return _asks_of_bars(bar_signature_of(strategy))
+    signature = signature_of(strategy)
+    params, state, fill = map(_numba_type, (signature.params_type, signature.state_type, Fill))
+    event = types.BaseTuple.from_types((types.int64, types.int8, types.float64, *[types.int64] * 3), Event)
+    ending = types.Tuple((state, types.UniTuple(fill, signature.fills)))
+    dated = types.Tuple((state, types.UniTuple(_numba_type(DatedFill), max(signature.day_end_fills, 1))))
+    asked = {
+        "start": ((params,), state, "as annotated"),
+        "on_phase": ((params, state, types.int64, types.int64), state, "as annotated"),
+        "on_event": ((params, state, event), ending, _told_fills(signature.fills)),
+        "on_day_end": ((params, state, types.boolean), dated, _told_fills(signature.day_end_fills)),
+    }
+    return [_Ask(function, *asked[role]) for role, function in signature.functions.items()]
+
+
+def _asks_of_bars(signature: BarSignature) -> list[_Ask]:
+    params, state, bar, account, order = map(
+        _numba_type, (signature.params_type, signature.state_type, Bar, Account, BarOrder)
+    )
+    values = [] if signature.values_type is None else [_numba_type(signature.values_type)]
+    on_bar = (params, state, bar, *values, account)
+    return [
+        _Ask(signature.functions["start"], (params,), state, "as annotated"),
+        _Ask(signature.functions["on_bar"], on_bar, types.Tuple((state, order)), "the state and a BarOrder"),
+    ]
+
+
 def _fields_named(dispatchers: Iterable[Any]) -> Fields:
     """Return the fields of the NamedTuple classes that functions, and what they call, name or are annotated with."""
     found: dict[str, tuple[str, ...]] = {}
-    waiting: list[Any] = [Event, Fill, *dispatchers]
+    waiting: list[Any] = [Event, Fill, DatedFill, Bar, Account, BarOrder, *dispatchers]
     seen: set[int] = set()
     while waiting:
         value = waiting.pop()

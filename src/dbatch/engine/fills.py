@@ -27,6 +27,9 @@ _WHOLE: set[Any] = {int, np.int64}
 _NUMBER: set[Any] = {*_WHOLE, float, np.float64}
 _NAMES = ("timestamps", "prices", "quantities", "realized", "positions", "pnl")
 _DTYPES = ("int64", "float64", "int64", "float64", "int64", "float64")
+NO_FILLS = np.empty((len(_DTYPES), 0), np.int64)
+"""A table of fills, as `fill_columns` takes it, without any."""
+
 _STORED = {"int64": np.dtype("<i8"), "float64": np.dtype("<f8")}
 
 
@@ -87,12 +90,10 @@ def fills_of_table(table: pa.Table) -> Fills:
     )
 
 
-def join_fills(pieces: Sequence[tuple[np.ndarray, ...]]) -> Fills:
-    """Return `pieces` of six columns each, in order, as one."""
-    if len(pieces) == 1:
-        return Fills(*pieces[0])
-    empty = tuple(np.empty(0, dtype) for dtype in _DTYPES)
-    return Fills(*(np.concatenate(columns) for columns in zip(empty, *pieces, strict=True)))
+def fill_columns(table: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the columns of fills that lie in `table`, int64 of six rows: where they are floats, their bits."""
+    reals = table.view(np.float64)
+    return table[0], reals[1], table[2], reals[3], table[4], reals[5]
 
 
 def fills_of_trades(trades: Any) -> Fills:
@@ -103,7 +104,7 @@ def fills_of_trades(trades: Any) -> Fills:
     if isinstance(trades, str | bytes) or not isinstance(trades, Sequence):
         raise HandlerError(f"state['trades'] is {type(trades).__name__}, must be a list of dicts")
     if not len(trades):
-        return join_fills([])
+        return Fills(*fill_columns(NO_FILLS))
     usual = _usual_columns(trades)
     if usual is not None:
         return Fills(*usual)

@@ -16,7 +16,7 @@ from dbatch.model import StrategyRef
 from dbatch.plugins.loading import declared_needs, make_handler
 from dbatch.plugins.shipping import ShippedStrategy, localise, pack
 from dbatch.schema import FILL_DTYPES
-from dbatch.strategies import EventStrategy
+from dbatch.strategies import CompiledStrategy
 from dbatch.strategies.parameters import validate
 
 
@@ -37,7 +37,7 @@ def simulate_frame(
     section = sections[name]
     ref = localise(strategy, cache_dir())
     handler = make_handler(ref, sections)
-    if isinstance(handler, EventStrategy):
+    if isinstance(handler, CompiledStrategy):
         section = validate(handler.parameters, {name: section}, "config")[name]._asdict()
     result = run_job(handler, name, section, [block_of_frame(frame)], needs=declared_needs(ref, handler))
     fills = fill_table(result.fills).to_pandas()

@@ -7,7 +7,7 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +21,7 @@ import numpy as np
 
 from dbatch.cache import cache_dir
 from dbatch.engine.loop import Loop, generate_loop
+from dbatch.engine.numba_start import start_numba
 from dbatch.engine.signature import signature_of
 from dbatch.engine.sources import reached_sources
 from dbatch.errors import HandlerError
@@ -30,7 +31,6 @@ _CHECKED: Final = "every variable is set"
 """What a loop in the cache was checked for; other words have every one checked again."""
 
 _LONGEST_COMPILATION_SEC: Final = 120.0
-_FUNCTIONS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -47,23 +47,10 @@ class Kernel:
 def compile_kernel(strategy: EventStrategy) -> Kernel:
     """Return the loop of `strategy`, from the cache when every source it reaches is unchanged.
 
-    Numba's own cache looks at the time stamp of one file, so a loop that inlines an edited function would come
-    back stale; here the folder's name is a hash of all sources, of numba's version and of the CPU.
     Raises StrategyError when the strategy is not written as the contract asks, or may read what it has not set.
     """
     loop = generate_loop(strategy)
-    reached = reached_sources(sys.modules[name] for name in loop.modules)
-    parts = [f"{name}\n{source}" for name, source in reached]
-    sources = hashlib.sha256("\0".join([loop.text, *parts]).encode()).hexdigest()
-    machine = hashlib.sha256(f"{sources} {_machine()} {_CHECKED}".encode()).hexdigest()[:32]
-
-    def check() -> None:
-        from dbatch.engine.unset import reached_functions, refuse_unset
-
-        functions = signature_of(strategy).functions.values()
-        refuse_unset(reached_functions(functions, [name for name, _ in reached]))
-
-    module = _load(loop.text, f"_dbatch_kernel_{machine}", cache_dir() / "kernels" / machine, check)
+    module, sources = module_of(loop.text, loop.modules, signature_of(strategy).functions.values())
     return Kernel(module.find_sessions, module.replay, loop, sources)
 
 
@@ -71,15 +58,11 @@ def compile_kernel(strategy: EventStrategy) -> Kernel:
 def ready_kernel(strategy: EventStrategy) -> Kernel | HandlerError:
     """Return the loop of `strategy` with its machine code, or why its code cannot be compiled.
 
-    What the cache does not hold is compiled by one process, while others wait for it and then load it.
     Raises StrategyError as `compile_kernel` does, and what numba raises where it is no fault of the strategy's code.
     """
     kernel = compile_kernel(strategy)
-    folder = Path(kernel.replay.py_func.__code__.co_filename).parent
     try:
-        with _one_at_a_time(folder):
-            for function, types in zip((kernel.find_sessions, kernel.replay), _argument_types(), strict=True):
-                function.compile(types)
+        compile_once(zip((kernel.find_sessions, kernel.replay), _argument_types(), strict=True))
     except (OSError, MemoryError):
         raise
     except Exception as error:
@@ -88,6 +71,40 @@ def ready_kernel(strategy: EventStrategy) -> Kernel | HandlerError:
             raise
         return found
     return kernel
+
+
+def module_of(text: str, modules: Iterable[str], functions: Iterable[Any]) -> tuple[ModuleType, str]:
+    """Return the module with the source `text`, from the cache, and the hash of all sources that it is made of.
+
+    `modules` are the names of those that it starts from, `functions` those of the strategy. Numba's own cache looks at
+    the time stamp of one file, so a loop that inlines an edited function would come back stale; here the folder's name
+    is a hash of all sources, of numba's version and of the CPU. Raises StrategyError for functions that may read what
+    they have not set.
+    """
+    reached = reached_sources(sys.modules[name] for name in modules)
+    parts = [f"{name}\n{source}" for name, source in reached]
+    sources = hashlib.sha256("\0".join([text, *parts]).encode()).hexdigest()
+    machine = hashlib.sha256(f"{sources} {_machine()} {_CHECKED}".encode()).hexdigest()[:32]
+
+    def check() -> None:
+        from dbatch.engine.unset import reached_functions, refuse_unset
+
+        refuse_unset(reached_functions(functions, [name for name, _ in reached]))
+
+    return _load(text, f"_dbatch_kernel_{machine}", cache_dir() / "kernels" / machine, check), sources
+
+
+def compile_once(functions: Iterable[tuple[Any, tuple[Any, ...]]]) -> None:
+    """Compile all functions of one generated module, each for its types of arguments; raises what numba raises.
+
+    What the cache does not hold is compiled by one process, while others wait for it and then load it.
+    """
+    start_numba()
+    pairs = list(functions)
+    folder = Path(pairs[0][0].py_func.__code__.co_filename).parent
+    with _one_at_a_time(folder, len(pairs)):
+        for function, types in pairs:
+            function.compile(types)
 
 
 @contextmanager
@@ -119,19 +136,18 @@ def flatten(values: Any, params_type: type) -> tuple[list[int], list[float]]:
 def _collect(values: Any, expected: Any, ints: list[int], floats: list[float]) -> None:
     if not isinstance(values, expected):
         raise HandlerError(f"bind gave {type(values).__name__}, must give {expected.__name__} as start is annotated")
-    for field, kind in _fields(expected):
-        value = getattr(values, field)
-        if hasattr(kind, "_fields"):
-            _collect(value, kind, ints, floats)
-        elif kind is float:
+    for value, kind in zip(values, _kinds(expected), strict=True):
+        if kind is float:
             floats.append(float(value))
-        else:
+        elif kind is int or kind is bool:
             ints.append(int(value))
+        else:
+            _collect(value, kind, ints, floats)
 
 
 @lru_cache(maxsize=256)
-def _fields(cls: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple(get_type_hints(cls).items())
+def _kinds(cls: Any) -> tuple[Any, ...]:
+    return tuple(get_type_hints(cls).values())
 
 
 def _fault(strategy: EventStrategy, error: Exception) -> HandlerError | None:
@@ -154,17 +170,17 @@ def _argument_types() -> tuple[tuple[Any, ...], ...]:
     whole, real, wholes, reals = (Array(kind, rows, "C") for rows in (1, 2) for kind in (int64, float64))
     find_sessions = (int64, times, kinds, prices, boolean, whole, wholes)
     rows = (int64, int64, wholes, times, kinds, prices, times)
-    sets = (wholes, reals, boolean, wholes, reals, whole, int64, whole)
+    sets = (wholes, reals, boolean, boolean, wholes, reals, whole, int64, whole)
     return find_sessions, (*rows, *sets, whole, real, whole, real, whole, real)
 
 
 @contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
+def _one_at_a_time(folder: Path, functions: int) -> Iterator[None]:
     """Keep other processes from compiling what belongs into `folder`, where it is not there yet.
 
     Compiling twice does no harm. So whoever cannot lock, or waits for long, goes on without.
     """
-    if len(list(folder.glob("*.nbi"))) == _FUNCTIONS:
+    if len(list(folder.glob("*.nbi"))) == functions:
         yield
         return
     from filelock import FileLock, Timeout

@@ -17,7 +17,7 @@ from dbatch.plugins.hashing import source_hash
 from dbatch.plugins.loading import outside_files
 from dbatch.portfolio import PortfolioStrategy
 from dbatch.schema import RESULT_SCHEMA_VERSION
-from dbatch.strategies import EventStrategy
+from dbatch.strategies import BarStrategy, CompiledStrategy, EventStrategy
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,21 @@ def code_hash(ref: StrategyRef, handler: object) -> str:
         parts.append(source_hash(outside))
     if isinstance(handler, PortfolioStrategy):
         parts.append(source_hash(_portfolio_rules()))
-    if isinstance(handler, EventStrategy):
+    if isinstance(handler, CompiledStrategy):
+        parts.append(_loop_hash(handler))
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+
+def _loop_hash(strategy: CompiledStrategy) -> str:
+    """Return the hash of the sources that the loop of `strategy` is made of."""
+    if isinstance(strategy, EventStrategy):
         from dbatch.engine.kernel import compile_kernel
 
-        parts.append(compile_kernel(handler).sources_hash)
-    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+        return compile_kernel(strategy).sources_hash
+    from dbatch.engine.bars.follow import follower
+    from dbatch.engine.bars.kernel import compile_bar_kernel
+
+    return compile_bar_kernel(strategy if isinstance(strategy, BarStrategy) else follower(strategy)).sources_hash
 
 
 def _portfolio_rules() -> dict[str, bytes]:

@@ -23,13 +23,13 @@ class Sessions:
     """What a strategy sees of a block, whatever its parameters.
 
     `table` int64 has a row for each run of rows of one phase of one day: first row, row after the last, day, phase,
-    whether there is a print. `seen` is the number of rows in them, `days` those with prints, since 1970 and in order of
-    the rows, `last_price` that of the last print (None without one).
+    whether there is a print. `seen` is the number of rows in them, `days` those with prints (int64, since 1970,
+    rising), `last_price` that of the last print (None without one).
     """
 
     table: np.ndarray
     seen: int
-    days: tuple[int, ...]
+    days: np.ndarray
     last_price: float | None
 
 
@@ -38,15 +38,18 @@ def sessions_of(block: EventBlock, strategy: EventStrategy, find_sessions: Any) 
 
     Those of arrays that nobody can write to are kept for as long as the arrays are.
     """
-    deciding = block[:3]
-    if any(column.flags.writeable for column in deciding):
+    times, kinds, prices = deciding = block[:3]
+    if times.flags.writeable or kinds.flags.writeable or prices.flags.writeable:
         return _find(block, strategy, find_sessions)
-    key = (*map(id, deciding), strategy.view, strategy.session)
-    refs, found = _KNOWN.get(key, ((), None))
-    if found is None or any(ref() is not column for ref, column in zip(refs, deciding, strict=True)):
-        found = _find(block, strategy, find_sessions)
-        first = weakref.ref(deciding[0], lambda _: _KNOWN.pop(key, None))
-        _KNOWN[key] = ((first, *map(weakref.ref, deciding[1:])), found)
+    key = (id(times), id(kinds), id(prices), strategy.view, strategy.session)
+    known = _KNOWN.get(key)
+    if known is not None:
+        refs, found = known
+        if refs[0]() is times and refs[1]() is kinds and refs[2]() is prices:
+            return found
+    found = _find(block, strategy, find_sessions)
+    first = weakref.ref(times, lambda _: _KNOWN.pop(key, None))
+    _KNOWN[key] = ((first, *map(weakref.ref, deciding[1:])), found)
     return found
 
 
@@ -83,5 +86,6 @@ def _find(block: EventBlock, strategy: EventStrategy, find_sessions: Any) -> Ses
         parts.append(part[:found])
         seen += rows
     table = parts[0] if len(parts) == 1 else np.concatenate([np.empty((0, 5), np.int64), *parts])
-    days = dict.fromkeys(table[table[:, 4] == 1, 2].tolist())
-    return Sessions(table, seen, tuple(days), last_print(block))
+    days = np.unique(table[table[:, 4] == 1, 2])
+    days.flags.writeable = False  # many jobs have it as their own
+    return Sessions(table, seen, days, last_print(block))

@@ -14,7 +14,7 @@ from dbatch.engine.outcome import Outcome, success, with_events
 from dbatch.errors import StorageError
 from dbatch.model import Job, RunContext
 from dbatch.plugins.loading import Load, declared_needs
-from dbatch.strategies import EventStrategy
+from dbatch.strategies import CompiledStrategy
 
 _LONGEST_SEC: Final = 1.0
 """What one pass should take at most: somebody may want the batch to end with the jobs that it is at."""
@@ -66,7 +66,7 @@ def _of_one_pass(context: RunContext, jobs: Sequence[Job], load: Load, stop: Ask
     """Return what becomes of `jobs`; None where the factory gives them different strategies."""
     began = time.perf_counter()
     strategy, *others = (handler_of(context, job, load) for job in jobs)
-    if not isinstance(strategy, EventStrategy) or any(other != strategy for other in others):
+    if not isinstance(strategy, CompiledStrategy) or any(other != strategy for other in others):
         return None
     faults = Faults()
     needs = declared_needs(context.strategy, strategy)

@@ -47,7 +47,7 @@ class SourceFacts:
     defined: tuple[str, ...] = ()
     imported: tuple[str, ...] = ()
     star_import: bool = False
-    names_event_strategy: bool = False
+    names_compiled_strategy: bool = False
     imports: tuple[ImportedModule, ...] = ()
     fault: str | None = None
 
@@ -73,12 +73,12 @@ def read_source(path: Path) -> SourceFacts:
 
 
 def kind_of(facts: SourceFacts, imported: Iterable[Path]) -> str:
-    """Return `compiled` when a module, or one of the files that it imports, names EventStrategy."""
+    """Return `compiled` when a module, or one of the files that it imports, names a kind of compiled strategy."""
     if facts.fault is not None:
         return UNKNOWN
-    if facts.names_event_strategy:
+    if facts.names_compiled_strategy:
         return COMPILED
-    return COMPILED if any(read_source(file).names_event_strategy for file in imported) else PYTHON
+    return COMPILED if any(read_source(file).names_compiled_strategy for file in imported) else PYTHON
 
 
 def imported_files(path: Path, facts: SourceFacts) -> Iterator[Path]:
@@ -182,7 +182,7 @@ def _facts(tree: ast.Module) -> SourceFacts:
         defined=tuple(dict.fromkeys(defined)),
         imported=tuple(name for name in dict.fromkeys(imported) if name not in defined),
         star_import=any("*" in line.names for line in imports),
-        names_event_strategy=_names_event_strategy(tree),
+        names_compiled_strategy=_names_compiled_strategy(tree),
         imports=imports,
     )
 
@@ -227,11 +227,11 @@ def _imports(tree: ast.Module) -> Iterator[ImportedModule]:
                 yield ImportedModule(0, alias.name, ())
 
 
-def _names_event_strategy(tree: ast.Module) -> bool:
-    wanted = "EventStrategy"
+def _names_compiled_strategy(tree: ast.Module) -> bool:
+    wanted = ("EventStrategy", "BarStrategy", "SignalStrategy")
     return any(
-        (isinstance(node, ast.Name) and node.id == wanted)
-        or (isinstance(node, ast.Attribute) and node.attr == wanted)
-        or (isinstance(node, ast.alias) and node.name == wanted)
+        (isinstance(node, ast.Name) and node.id in wanted)
+        or (isinstance(node, ast.Attribute) and node.attr in wanted)
+        or (isinstance(node, ast.alias) and node.name in wanted)
         for node in ast.walk(tree)
     )

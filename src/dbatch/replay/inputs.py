@@ -23,7 +23,7 @@ from dbatch.replay.stored import StoredJob
 from dbatch.results.folder import MANIFEST_NAME
 from dbatch.results.versions import versions
 from dbatch.schema import RESULT_SCHEMA_VERSION
-from dbatch.strategies import EventStrategy
+from dbatch.strategies import CompiledStrategy
 from dbatch.strategies.parameters import validate
 
 _NOTHING = "nothing"
@@ -61,7 +61,7 @@ def present_inputs(
     context = RunContext(
         run_id="replay",
         strategy=ref,
-        compiled=isinstance(handler, EventStrategy),
+        compiled=isinstance(handler, CompiledStrategy),
         sections=sections,
         window=stored.window,
         chunk_rows=stored.chunk_rows,
@@ -118,7 +118,7 @@ def _parameters_now(
         return section
     source = "--params" if params else str(stored.run_dir / MANIFEST_NAME)
     checked = validate(declared, {name: section}, source)[name]
-    return checked._asdict() if isinstance(handler, EventStrategy) else section
+    return checked._asdict() if isinstance(handler, CompiledStrategy) else section
 
 
 def _hash_check(name: Any, then: str, now: str, why: str) -> InputCheck:

@@ -1,6 +1,19 @@
-"""What a strategy is: the two kinds of handler, their parameters and the order book of the classic kind."""
+"""What a strategy is: the kinds of handler, their parameters and the order book of the classic kind."""
 
-from dbatch.strategies.event import EventStrategy
+from dbatch.strategies.bar import BarStrategy, CompiledStrategy, Indicator, SignalStrategy
+from dbatch.strategies.event import EventOrder, EventStrategy
+from dbatch.strategies.execution import ExecutionParameters, execution_of, with_execution
 from dbatch.strategies.orderbook import OrderBook
 
-__all__ = ["EventStrategy", "OrderBook"]
+__all__ = [
+    "BarStrategy",
+    "CompiledStrategy",
+    "EventOrder",
+    "EventStrategy",
+    "ExecutionParameters",
+    "Indicator",
+    "OrderBook",
+    "SignalStrategy",
+    "execution_of",
+    "with_execution",
+]

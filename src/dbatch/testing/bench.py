@@ -15,7 +15,7 @@ import numpy as np
 from dbatch.data.blocks import NOT_A_TIME, EventBlock, cut
 from dbatch.errors import HandlerError, StrategyError
 from dbatch.schema import EVENT_TYPES
-from dbatch.strategies import EventStrategy
+from dbatch.strategies import CompiledStrategy
 from dbatch.testing.outcome import Outcome
 from dbatch.testing.subject import Job, Sections, Subject, Watch
 from dbatch.testing.turns import Turns
@@ -56,7 +56,7 @@ class Bench:
             try:
                 return run(blocks)
             except (StrategyError, HandlerError):
-                if isinstance(self.subject.make(self.sections), EventStrategy):
+                if isinstance(self.subject.make(self.sections), CompiledStrategy):
                     _NOT_COMPILED.add(strategy)
                 raise
 

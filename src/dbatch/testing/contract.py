@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from dbatch.errors import ConfigError, UsageError
-from dbatch.strategies import EventStrategy
+from dbatch.strategies import CompiledStrategy
 from dbatch.strategies.parameters import describe, validate
 from dbatch.testing.bench import FIRST, SECOND, Bench, copy_of, empty, noting, same_events, seeded
 from dbatch.testing.fill_checks import price_fault, schema_fault, sum_fault, time_fault
@@ -51,7 +51,7 @@ class StrategyContract:
         found, right = bench.subject.factory_name, f"create_{bench.subject.name}_handler"
         assert found in (right, "create_handler"), f"the factory is called {found}, must be {right} or create_handler"
         handler = bench.subject.make(bench.sections)
-        is_handler = callable(handler) or isinstance(handler, EventStrategy)
+        is_handler = callable(handler) or isinstance(handler, CompiledStrategy)
         assert is_handler, f"{found} returned {type(handler).__name__}, must be a handler function or an EventStrategy"
         bench.subject.bind(handler, bench.sections, FIRST)
 

@@ -13,7 +13,7 @@ from dbatch.model import StrategyRef
 from dbatch.plugins.discovery import resolve, search_paths
 from dbatch.plugins.loading import Factory, declared_parameters, declared_parameters_of, make_handler
 from dbatch.plugins.sources import strategy_name
-from dbatch.strategies import EventStrategy
+from dbatch.strategies import CompiledStrategy
 from dbatch.strategies.parameters import validate
 from dbatch.testing.outcome import Outcome, outcome_of
 
@@ -55,7 +55,9 @@ class Subject:
         if declared is None:
             return section
         checked = validate(declared, {security: section}, f"parameters of {self.name}")[security]
-        return checked._asdict() if isinstance(handler, EventStrategy) else section  # a plain one gets what was written
+        return (
+            checked._asdict() if isinstance(handler, CompiledStrategy) else section
+        )  # a plain one gets what was written
 
     def job(self, sections: Sections, security: str, watch: Watch | None = None) -> Job:
         """Return a job of a fresh handler, to be given its blocks once.
@@ -64,7 +66,7 @@ class Subject:
         """
         handler = self.make(sections)
         section = self.bind(handler, sections, security)
-        if watch is not None and callable(handler) and not isinstance(handler, EventStrategy):
+        if watch is not None and callable(handler) and not isinstance(handler, CompiledStrategy):
             handler = watch(handler)
         return lambda blocks: outcome_of(run_job(handler, security, section, blocks))
 

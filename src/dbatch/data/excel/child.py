@@ -14,16 +14,27 @@ from dbatch.lifetime import die_with_parent
 
 
 def main() -> None:
-    """Run the job on standard input; write `{"report": ...}` or `{"error": ..., "kind": ...}`."""
+    """Run the jobs on standard input, a line each; write a line `{"report": ...}` or `{"error": ..., "kind": ...}`.
+
+    The first that gives no report is the last: what is left of it in memory should be in nobody's way.
+    """
     out = os.dup(1)
     os.dup2(2, 1)  # whatever a library prints must not get into the JSON
-    job = json.load(sys.stdin)
+    with open(out, "w", encoding="utf-8") as file:
+        for number, job in enumerate(map(json.loads, sys.stdin)):
+            if number == 0:
+                _settle(job)
+            outcome = _outcome(job)
+            file.write(json.dumps(outcome) + "\n")
+            file.flush()
+            if "report" not in outcome:
+                return
+
+
+def _settle(job: dict[str, Any]) -> None:
     die_with_parent(job["parent"])
     limit_memory(job["memory_mb"])
     sys.meta_path.insert(0, _WithoutPandas())
-    outcome = _outcome(job)
-    with open(out, "w", encoding="utf-8") as file:
-        json.dump(outcome, file)
 
 
 class _WithoutPandas:

@@ -1,0 +1,1 @@
+"""Built-in strategies over bars, packaged exactly as a third party would ship them."""

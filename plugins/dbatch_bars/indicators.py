@@ -1,0 +1,186 @@
+"""Indicators over bars: float64 arrays as long as the bars, NaN until enough bars are there, no look ahead.
+
+Each function takes arrays of one value a bar, oldest first. The compiled loops stand in this module and call nothing of
+another: numba keeps them on disk, and looks at this file alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+Numbers = Any
+"""A float64 array with one value a bar."""
+
+
+def simple_mean(values: Numbers, window: int) -> np.ndarray:
+    """Return the mean of the last `window` values, added up anew for each bar: no error is carried along."""
+    return np.asarray(_windows(np.ascontiguousarray(values), window, 0)[0])
+
+
+def deviation(values: Numbers, window: int, ddof: int = 0) -> np.ndarray:
+    """Return the standard deviation of the last `window` values around their mean."""
+    return np.asarray(_windows(np.ascontiguousarray(values), window, ddof)[1])
+
+
+def exponential_mean(values: Numbers, period: int) -> np.ndarray:
+    """Return the exponential mean with alpha 2 / (`period` + 1), seeded with the mean of the first `period` values."""
+    return np.asarray(_exponential(np.ascontiguousarray(values), period, 2.0 / (period + 1.0)))
+
+
+def wilder_mean(values: Numbers, period: int) -> np.ndarray:
+    """Return the exponential mean with alpha 1 / `period`, seeded with the mean of the first `period` values.
+
+    Values may begin with NaN, which are passed over. Source: Wilder (1978), "New Concepts in Technical Trading
+    Systems".
+    """
+    return np.asarray(_exponential(np.ascontiguousarray(values), period, 1.0 / period))
+
+
+def true_range(bars: Any) -> np.ndarray:
+    """Return max(high - low, |high - previous close|, |low - previous close|) in currency; high - low at first.
+
+    Source: as `wilder_mean`, chapter 3.
+    """
+    ranges = np.asarray(bars.highs - bars.lows)
+    before = bars.closes[:-1]
+    ranges[1:] = np.maximum(ranges[1:], np.maximum(abs(bars.highs[1:] - before), abs(bars.lows[1:] - before)))
+    return ranges
+
+
+def average_true_range(bars: Any, period: int) -> np.ndarray:
+    """Return Wilder's mean of the true range over `period` bars, in currency."""
+    return wilder_mean(true_range(bars), period)
+
+
+def relative_strength(closes: Numbers, period: int) -> np.ndarray:
+    """Return Wilder's RSI, 0 to 100: the share of rises in the mean changes; 50 where nothing moved.
+
+    Source: as `wilder_mean`, chapter 6.
+    """
+    changes = np.diff(closes, prepend=np.nan)
+    rises = wilder_mean(np.where(changes > 0.0, changes, changes * 0.0), period)
+    falls = wilder_mean(np.where(changes < 0.0, -changes, changes * 0.0), period)
+    moved = rises + falls
+    flat = np.where(np.isnan(moved), np.nan, 50.0)
+    return np.asarray(np.divide(100.0 * rises, moved, out=flat, where=moved > 0.0))
+
+
+def highest_before(values: Numbers, window: int) -> np.ndarray:
+    """Return the highest of the `window` values before each bar; the bar's own is not among them."""
+    return np.asarray(_extreme_before(np.ascontiguousarray(values), window, 1.0))
+
+
+def lowest_before(values: Numbers, window: int) -> np.ndarray:
+    """Return the lowest of the `window` values before each bar; the bar's own is not among them."""
+    return np.asarray(_extreme_before(np.ascontiguousarray(values), window, -1.0))
+
+
+def stochastic(bars: Any, window: int) -> np.ndarray:
+    """Return %K, 0 to 100: where the close lies in the range of the last `window` bars, this one included.
+
+    0 where there is no range. Source: Lane (1984), "Lane's Stochastics", Stocks & Commodities 2(3).
+    """
+    highs = np.fmax(highest_before(bars.highs, window - 1), bars.highs) if window > 1 else bars.highs
+    lows = np.fmin(lowest_before(bars.lows, window - 1), bars.lows) if window > 1 else bars.lows
+    spans = highs - lows
+    found = np.divide(100.0 * (bars.closes - lows), spans, out=np.zeros(len(spans)), where=spans > 0.0)
+    found[: window - 1] = np.nan
+    return np.asarray(found)
+
+
+def directional_movement(bars: Any, period: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return +DI, -DI and ADX, 0 to 100, by Wilder's sums; DI from bar `period` on, ADX from bar 2 `period` - 1 on.
+
+    Source: as `wilder_mean`, chapter 4. The first sums are of `period` - 1 bars, smoothed from then on, as TA-Lib has
+    it.
+    """
+    rises, falls = np.diff(bars.highs, prepend=np.nan), -np.diff(bars.lows, prepend=np.nan)
+    plus = np.where((rises > falls) & (rises > 0.0), rises, 0.0)
+    minus = np.where((falls > rises) & (falls > 0.0), falls, 0.0)
+    plus_di, minus_di, adx = _directional(plus, minus, true_range(bars), period)
+    return np.asarray(plus_di), np.asarray(minus_di), np.asarray(adx)
+
+
+@njit(cache=True)
+def _windows(values: Numbers, window: int, ddof: int) -> Any:
+    means = np.full(values.shape[0], np.nan)
+    deviations = np.full(values.shape[0], np.nan)
+    for i in range(window - 1, values.shape[0]):
+        total = 0.0
+        for j in range(i - window + 1, i + 1):
+            total += values[j]
+        mean = total / window
+        means[i] = mean
+        if window > ddof:
+            squares = 0.0
+            for j in range(i - window + 1, i + 1):
+                squares += (values[j] - mean) * (values[j] - mean)
+            deviations[i] = np.sqrt(squares / (window - ddof))
+    return means, deviations
+
+
+@njit(cache=True)
+def _exponential(values: Numbers, period: int, alpha: float) -> Any:
+    means = np.full(values.shape[0], np.nan)
+    seen = 0
+    total = 0.0
+    for i in range(values.shape[0]):
+        if seen < period:
+            if values[i] != values[i]:
+                continue
+            total += values[i]
+            seen += 1
+            if seen == period:
+                means[i] = total / period
+        else:
+            means[i] = (1.0 - alpha) * means[i - 1] + alpha * values[i]
+    return means
+
+
+@njit(cache=True)
+def _extreme_before(values: Numbers, window: int, side: float) -> Any:
+    found = np.full(values.shape[0], np.nan)
+    for i in range(window, values.shape[0]):
+        best = values[i - window]
+        for j in range(i - window + 1, i):
+            if (values[j] - best) * side > 0.0:
+                best = values[j]
+        found[i] = best
+    return found
+
+
+@njit(cache=True)
+def _directional(plus: Numbers, minus: Numbers, ranges: Numbers, period: int) -> Any:
+    rows = ranges.shape[0]
+    plus_di = np.full(rows, np.nan)
+    minus_di = np.full(rows, np.nan)
+    adx = np.full(rows, np.nan)
+    ups = 0.0
+    downs = 0.0
+    total = 0.0
+    sums = 0.0
+    last = 0.0
+    for i in range(1, rows):
+        if i < period:
+            ups += plus[i]
+            downs += minus[i]
+            total += ranges[i]
+            continue
+        ups += plus[i] - ups / period
+        downs += minus[i] - downs / period
+        total += ranges[i] - total / period
+        plus_di[i] = 100.0 * ups / total if total > 0.0 else 0.0
+        minus_di[i] = 100.0 * downs / total if total > 0.0 else 0.0
+        moved = plus_di[i] + minus_di[i]
+        if moved > 0.0:
+            last = 100.0 * abs(plus_di[i] - minus_di[i]) / moved
+        if i < 2 * period:
+            sums += last
+            if i == 2 * period - 1:
+                adx[i] = sums / period
+        else:
+            adx[i] = (adx[i - 1] * (period - 1) + last) / period
+    return plus_di, minus_di, adx

@@ -1,0 +1,35 @@
+"""The equity of a job over bars, marked to market at each close."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+_DAY = 86_400_000_000_000
+
+
+class Marked(NamedTuple):
+    """What a job's equity did: currency, costs taken off, open positions at the closes of bars.
+
+    `days` int64 since 1970, rising, are those with bars; `daily_pnl` float64 the change of the equity over each.
+    `times` int64 nanoseconds are the labels of the bars. The deepest fall in currency is `depth`; its first bar below
+    the peak, its deepest and the first that was back at the peak are `start`, `trough` and `end`, rows of `times`, -1
+    for none. `share` is the deepest fall as a share of the peak, another one perhaps. `final` is the equity at the end,
+    `capital` that before the first bar.
+    """
+
+    days: np.ndarray
+    daily_pnl: np.ndarray
+    times: np.ndarray
+    start: int
+    trough: int
+    end: int
+    depth: float
+    share: float
+    final: float
+    capital: float
+
+    def day_of(self, row: int) -> int | None:
+        """Return the day since 1970 of a bar; None for row -1."""
+        return None if row < 0 else int(self.times[row]) // _DAY
