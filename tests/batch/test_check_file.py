@@ -17,6 +17,7 @@ from dbatch.batch.setups import Setups
 from dbatch.config.batch_file import BatchFile, load_batch
 from dbatch.config.sweep import sweep_batch
 from dbatch.errors import ConfigError
+from dbatch.plugins.discovery import list_strategies
 
 DECLARED = """
 from typing import Annotated, NamedTuple
@@ -220,7 +221,8 @@ def test_strategies_that_cannot_be_had_are_said_where_they_are_named(faults: Cal
     text = (
         "strategies: [quoter, qouter, broken]\nruns:\n  - {id: a, strategy: qouter}\n  - {id: b, strategy: wishful}\n"
     )
-    known = ", ".join(sorted([*INSTALLED, "broken", "limiter", "loose", "quoter", "wishful"]))
+    there = {listing.name for listing in list_strategies()}  # the project's own plugins/ too
+    known = ", ".join(sorted({*there, "broken", "limiter", "loose", "quoter", "wishful"}))
     said = faults(text)
     unknown = f"unknown strategy 'qouter'; did you mean 'quoter'? (strategies: {known})"
     assert said[0] == f"strategies[1] (line 4): {unknown}"
