@@ -39,8 +39,9 @@ def test_the_list_has_one_line_a_strategy(dips):
 
 
 def test_the_list_as_json_has_every_strategy(dips):
-    found = json.loads(run("--strategy-path", dips, "--json").stdout)
-    assert {"name": "dips", "kind": "python", "origin": dips, "fault": None}.items() <= found[0].items()
+    found = {each["name"]: each for each in json.loads(run("--strategy-path", dips, "--json").stdout)}
+    wanted = {"kind": "python", "origin": dips, "fault": None}
+    assert {key: found["dips"][key] for key in wanted} == wanted
 
 
 def test_the_environment_names_strategy_paths(dips, monkeypatch):
