@@ -52,6 +52,100 @@ def make_batch(batches: ModuleType) -> Callable[..., Any]:
     return batches.make_batch
 
 
+@pytest.fixture(scope="session")
+def write_batch(batches: ModuleType) -> Callable[..., Path]:
+    """Make a batch and the files derived from it in a folder, and return the folder; see `results/batches.py`."""
+    from dbatch.results.consolidate import consolidate
+    from dbatch.results.ledger import open_ledger
+
+    def write(folder: Path, runs: Any, **options: Any) -> Path:
+        batches.make_batch(folder, runs, **options)
+        with open_ledger(folder) as ledger:
+            consolidate(folder, ledger)
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def four_runs(batches: ModuleType) -> list[Any]:
+    """Runs over A/B and CCC: size 20 earns most evenly, size 10 less, size 30 loses, size 40 failed over CCC."""
+    job, run = batches.MadeJob, batches.MadeRun
+
+    def earning(*daily: float) -> dict[str, Any]:
+        return {"A/B": job(daily=daily), "CCC": job(daily=daily)}
+
+    return [
+        run(earning(1.0, -0.5, 1.5), run_id="size_10", parameters={"size": 10, "note": "x"}),
+        run(earning(10.0, 20.0, 15.0), run_id="size_20", parameters={"size": 20, "note": "x"}),
+        run(earning(-1.0, -2.0, -1.5), run_id="size_30", parameters={"size": 30, "note": "x"}),
+        run(
+            {"A/B": job(), "CCC": job("failed", error="KeyError: 'adj_close'")},
+            run_id="size_40",
+            parameters={"size": 40, "note": "x"},
+        ),
+    ]
+
+
+@pytest.fixture(scope="session")
+def batch(tmp_path_factory: pytest.TempPathFactory, write_batch: Callable[..., Path], four_runs: list[Any]) -> Path:
+    """The batch of `four_runs`; only read it."""
+    return write_batch(tmp_path_factory.mktemp("looked-at") / "nightly", four_runs)
+
+
+HOSTILE = (
+    '=HYPERLINK("http://evil.example/","click")',
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "../../x",
+    "/etc/passwd",
+    "quo\"te's",
+    "new\nline",
+    "\x1b[31mred\x1b]0;title\x07",
+    "nul\0byte",
+    "@SUM(A1)",
+    "\t=1+1",
+    "right\u202eleft",
+    "|[a](javascript:alert(1))|`x`",
+    "'); drop table runs; --",
+    "{{7*7}}${7*7}%s{0}",
+    "CON",
+    "[]:*?" + "x" * 40,
+)
+"""What a name in somebody else's results may hold."""
+
+
+@pytest.fixture(scope="session")
+def hostile_names() -> tuple[str, ...]:
+    """Names that are formulas, markup, paths, statements, templates, or steer a terminal."""
+    return HOSTILE
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory, batches: ModuleType, write_batch: Callable[..., Path]) -> Path:
+    """A batch where everything that has a name is called by one of `hostile_names`; only read it."""
+    runs = [
+        batches.MadeRun(
+            {
+                name: batches.MadeJob(notes=(name,), output=name),
+                f"{name}-failed": batches.MadeJob("failed", error=name, details=name),
+            }
+            if place % 2
+            else {name: batches.MadeJob(notes=(name,), output=name)},
+            run_id=name,
+            parameters={"size": place, name: name, "text": name},
+        )
+        for place, name in enumerate(HOSTILE)
+    ]
+    everything = " ".join(HOSTILE)
+    facts = {
+        "batch": {"batch_name": everything, "description": everything, "run_tag": everything, "config_hash": "c0ffee"},
+        "options": {"tags": list(HOSTILE)},
+        "sessions": [{"reason": everything}],
+    }
+    return write_batch(tmp_path_factory.mktemp("hostile") / "results", runs, facts=facts)
+
+
 Finished = subprocess.CompletedProcess[str]
 
 
@@ -134,17 +228,21 @@ def _process_kept() -> Iterator[None]:
 
 @contextmanager
 def _modules_kept(folder: Path) -> Iterator[None]:
-    """Forget the strategies loaded meanwhile, and what lies in `folder`, as the end of a process would."""
+    """Forget the strategies loaded meanwhile, and what lies in `folder`, as the end of a process would.
+
+    Modules from before are back: of a package of which some are forgotten, the others would hold the old ones.
+    """
     from dbatch.plugins import modules
 
-    strategies, known, path = set(modules.LOADED), set(sys.modules), list(sys.path)
+    strategies, known, path = set(modules.LOADED), dict(sys.modules), list(sys.path)
     try:
         yield
     finally:
         modules.forget(modules.LOADED.keys() - strategies)
-        for name in sys.modules.keys() - known:
+        for name in sys.modules.keys() - known.keys():
             if modules.lies_in(sys.modules[name], folder):
                 del sys.modules[name]
+        sys.modules.update(known)
         sys.path[:] = path
 
 

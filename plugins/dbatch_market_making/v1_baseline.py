@@ -32,7 +32,7 @@ def refill(params: Limits, quote: Quote, book: Book, level: Level, full_size: in
     `held` is the position in the quote's direction: shares for a bid, minus shares for an ask. A level too thin
     to join withdraws the quote without restarting the interval: it is looked at again at once.
     """
-    if not is_quoted(level) or timestamp < quote.due:
+    if timestamp < quote.due or not is_quoted(level):
         return quote
     size = max(min(full_size, position_limit(params, book) - held), 0)
     if level.price * level.quantity >= params.threshold and size > 0:

@@ -9,7 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dbatch.batch import RunOutcome, RunRequest, run, simulate
+    from dbatch.batch import (
+        Batch,
+        BatchOptions,
+        Orchestrator,
+        RunOutcome,
+        RunRequest,
+        run,
+        simulate,
+        sweep,
+    )
+    from dbatch.batch.portfolios import simulate_portfolio
     from dbatch.data.bar_frame import read_bars
     from dbatch.data.frame import read_ticks
     from dbatch.errors import ConfigError, DbatchError, MissingDataError
@@ -18,9 +28,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Batch",
+    "BatchOptions",
     "ConfigError",
     "DbatchError",
     "MissingDataError",
+    "Orchestrator",
     "RunOutcome",
     "RunRequest",
     "hookimpl",
@@ -28,12 +41,17 @@ __all__ = [
     "read_ticks",
     "run",
     "simulate",
+    "simulate_portfolio",
+    "sweep",
 ]
 
 _HOMES = {
+    "Batch": "dbatch.batch",
+    "BatchOptions": "dbatch.batch",
     "ConfigError": "dbatch.errors",
     "DbatchError": "dbatch.errors",
     "MissingDataError": "dbatch.errors",
+    "Orchestrator": "dbatch.batch",
     "RunOutcome": "dbatch.batch",
     "RunRequest": "dbatch.batch",
     "hookimpl": "dbatch.plugins.hookspecs",
@@ -41,6 +59,8 @@ _HOMES = {
     "read_ticks": "dbatch.data.frame",
     "run": "dbatch.batch",
     "simulate": "dbatch.batch",
+    "sweep": "dbatch.batch",
+    "simulate_portfolio": "dbatch.batch.portfolios",
 }
 
 

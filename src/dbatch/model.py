@@ -24,7 +24,7 @@ class StrategyRef:
     source_hash: str
 
 
-SourceKind = Literal["parquet", "csv", "excel"]
+SourceKind = Literal["parquet", "csv", "excel", "universe"]
 Status = Literal["success", "failed", "timeout", "crashed", "oom", "invalid_data", "skipped", "cancelled"]
 
 
@@ -38,7 +38,8 @@ class Source:
     `bars` is empty for events, "rows" where each row is a bar, and an interval such as "5min" where bars of that
     length are made of the trades. Of rows that are bars, `column` names the one with the closes of this security in a
     panel (a column per security), `zone` the clock that times with an offset are turned to (empty: UTC), and
-    `adjusted` scales prices to the adjusted close.
+    `adjusted` scales prices to the adjusted close. A "universe" stands for the securities `only` of the market at its
+    path.
     """
 
     kind: SourceKind

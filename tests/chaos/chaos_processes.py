@@ -55,11 +55,11 @@ class Marked:
 
     def alive(self) -> list[psutil.Process]:
         """Return those that have not ended."""
-        return [process for process in psutil.process_iter(["cmdline"]) if self._is_ours(process)]
+        return [process for pid in filter(str.isdigit, os.listdir("/proc")) for process in self._ours(pid)]
 
     def workers(self) -> list[psutil.Process]:
         """Return the worker processes among them, those that Dask's nannies have started."""
-        return [process for process in self.alive() if "spawn_main" in " ".join(process.info["cmdline"] or ())]
+        return [process for process in self.alive() if "spawn_main" in _words(process)]
 
     def wait_until_gone(self) -> None:
         """Wait until all have ended, not for ever."""
@@ -76,30 +76,44 @@ class Marked:
         for path in self.temp.iterdir():
             yield f"{path} was left behind"
         for process in self.alive():
-            yield f"process {process.pid} was left behind: {' '.join(process.info['cmdline'] or ())}"
+            yield f"process {process.pid} was left behind: {_words(process)}"
 
-    def _is_ours(self, process: psutil.Process) -> bool:
-        try:
-            environment = Path(f"/proc/{process.pid}/environ").read_bytes()
-            return f"{_MARK}={self._mark}".encode() in environment and process.status() != psutil.STATUS_ZOMBIE
-        except (OSError, psutil.Error):
-            return False
+    def _ours(self, pid: str) -> Iterator[psutil.Process]:
+        with suppress(OSError, psutil.Error):
+            if f"{_MARK}={self._mark}".encode() in Path("/proc", pid, "environ").read_bytes():
+                process = psutil.Process(int(pid))
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    yield process
+
+
+def _words(process: psutil.Process) -> str:
+    """Return what the process was started with, nothing once it has ended."""
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
 
 
 class Cluster:
-    """A scheduler at `address`, and two workers of a thread each; their temporary files are no concern of ours."""
+    """A scheduler at `address`, and `workers` of a thread each; their temporary files are no concern of ours."""
 
-    def __init__(self, processes: Marked) -> None:
-        folder = processes.folder / "cluster"
-        folder.mkdir()
-        place = folder / "scheduler.json"
-        here = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(place))
-        temp = {"TMPDIR": str(folder)}
-        self.scheduler = processes.python("-m", "distributed.cli.dask_scheduler", "--port", "0", *here, **temp)
-        for _ in range(2):
-            processes.python("-m", "distributed.cli.dask_worker", "--nthreads", "1", *here, **temp)
+    def __init__(self, processes: Marked, workers: int = 2) -> None:
+        self._processes, self._folder = processes, processes.folder / "cluster"
+        self._folder.mkdir()
+        place = self._folder / "scheduler.json"
+        self._here = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(place))
+        self.scheduler = self._start("distributed.cli.dask_scheduler", "--port", "0")
+        for _ in range(workers):
+            self.add_worker()
         wait_until(place.exists, what="the scheduler listens")
         self.address = str(json.loads(place.read_text())["address"])
+
+    def add_worker(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start one more worker, and wait for nothing."""
+        return self._start("distributed.cli.dask_worker", "--nthreads", "1", *arguments, **environment)
+
+    def _start(self, module: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        ours = {"TMPDIR": str(self._folder), **environment}
+        return self._processes.python("-m", module, *arguments, *self._here, **ours)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60.0, what: str = "it came about") -> None:
@@ -107,4 +121,4 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60.0, what: str =
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.02)
+        time.sleep(0.05)

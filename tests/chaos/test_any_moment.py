@@ -9,7 +9,7 @@ from chaos_moments import faults_of_moments
 from chaos_scene import Scene
 
 
-@pytest.mark.parametrize(("before", "every"), [("nothing", 3), ("an interrupted call", 1), ("a finished one", 9)])
+@pytest.mark.parametrize(("before", "every"), [("nothing", 3), ("an interrupted call", 2), ("a finished one", 9)])
 def test_every_moment_of_a_call_can_be_its_last(scene: Callable[[int], Scene], before: str, every: int) -> None:
     found = list(faults_of_moments(scene(3), before, every))
 

@@ -44,7 +44,7 @@ def test_workers_that_are_killed_before_they_work_end_the_batch_in_good_order(sc
 
 def test_workers_and_then_the_scheduler_of_an_existing_cluster_are_killed(scene: Callable[[int], Scene]) -> None:
     batch = scene(40)
-    cluster = Cluster(batch.processes)
+    cluster = Cluster(batch.processes, workers=1)
     driver = batch.start("batch", "--scheduler", cluster.address, "--units", "2", nap=0.05)
 
     batch.wait_for_receipts(4, driver)

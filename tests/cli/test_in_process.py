@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -59,3 +60,13 @@ def test_what_a_command_does_to_this_process_is_undone(dbatch: Dbatch, ticks: Pa
     assert "past Python's streams" in finished.stderr
     assert facts() == before
     assert "beside" not in sys.modules
+
+
+def test_modules_from_before_a_command_are_there_afterwards(dbatch: Dbatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbatch.plugins.modules.LOADED", {})  # as if none had been loaded as a strategy
+    names = [f"dbatch_market_making.{name}" for name in ("state", "v1_baseline")]
+    before = [importlib.import_module(name) for name in names]
+
+    assert dbatch("run", "--strategy", "v1_baseline", "--securities", "VETA", "--serial").returncode == 0
+
+    assert [sys.modules.get(name) for name in names] == before

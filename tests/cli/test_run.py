@@ -145,6 +145,7 @@ def test_progress_as_json_is_a_line_for_every_event(dbatch: Dbatch, ticks: Path)
 
     events = [json.loads(line) for line in finished.stderr.splitlines() if line.startswith("{")]
     assert events.pop(0)["event"] == "note"
+    assert events.pop(0)["text"] == "executor: threads, 3 at a time (auto: compiled loops run side by side)"
     assert [event["event"] for event in events] == ["started", "finished", "finished", "finished"]
     assert events[-1]["done"] == 3
 

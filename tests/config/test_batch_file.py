@@ -334,7 +334,7 @@ def test_keys_given_twice_are_said_with_all_other_faults(faults):
         "grid.size (line 7): is given twice, first on line 6",
         "seed (line 8): is given twice, first on line 4",
         "size (line 9): unknown key; known: batch_name, description, output_root, run_tag, seed, max_workers, "
-        "fail_fast, timeout, memory_limit, base_args, securities, strategies, grid, sample, random, runs",
+        "fail_fast, timeout, memory_limit, holdout, base_args, securities, strategies, grid, sample, random, runs",
     ]
 
 

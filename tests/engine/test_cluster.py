@@ -119,7 +119,7 @@ def test_a_compiled_strategy_listens_on_loopback_and_its_link_answers(market: Pa
     run = subprocess.Popen(
         [
             sys.executable, "-m", "dbatch", "run", "--strategy", "v1_baseline", "--data", "ticks",
-            "--output-dir", "out", "--chunk-size", "1",
+            "--output-dir", "out", "--chunk-size", "1", "--workers", "1",
         ],
         cwd=tmp_path, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

@@ -24,6 +24,7 @@ PUBLISHED = (
     "v2_price_follow_qty_cooldown",
     "v2_price_follow_qty_cooldown@refill_interval_sec=5",
     "v2_1_stop_loss",
+    "v3_liquidity_monitor",
 )
 WHOLE = 10**9
 Dbatch = Callable[..., subprocess.CompletedProcess[str]]

@@ -79,7 +79,7 @@ def test_numbers_of_a_run_of_two_securities(
         "round_trip_win_rate": 4 / 6,
         "profit_factor": 18 / 8,
         "expectancy": pytest.approx(10 / 6, rel=1e-12),
-        "avg_trade_return": pytest.approx((1.0 - 0.5 + 0.1 + 0.2 - 0.3 + 0.5) / 6, rel=1e-12),
+        "avg_trade_return": pytest.approx((1.0 - 0.5 + 0.1 + 0.2 - 0.3 + 0.5) / 600, rel=1e-12),
         "turnover": 12_010.0,
         "runtime_sec": 1.0,
         "error": None,
@@ -99,7 +99,7 @@ def test_a_run_of_one_security_has_the_numbers_of_its_job_bit_for_bit(
     same = ("realized_pnl", "total_pnl", "sharpe", "sortino", "annual_volatility_pct", "win_rate", "round_trips")
     more = ("round_trip_win_rate", "profit_factor", "expectancy", "turnover", "start_date", "end_date")
     assert {name: row[name] for name in same + more} == {name: job[name] for name in same + more}
-    assert (row["fills"], row["avg_trade_return"]) == (job["trades"], job["round_trip_return_pct"])
+    assert (row["fills"], row["avg_trade_return"]) == (job["trades"], job["round_trip_return_pct"] / 100)
 
 
 def test_jobs_stand_in_the_order_of_runs_and_securities(

@@ -15,3 +15,11 @@ class TestV2PriceFollowQtyCooldown(StrategyContract):
 
 class TestV21StopLoss(StrategyContract):
     strategy = "v2_1_stop_loss"
+
+
+class TestClosingStrategy(StrategyContract):
+    strategy = "closing_strategy"
+
+
+class TestV3LiquidityMonitor(StrategyContract):
+    strategy = "v3_liquidity_monitor"

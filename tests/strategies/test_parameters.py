@@ -21,6 +21,13 @@ class Needed(NamedTuple):
     size: int
 
 
+class ByName(NamedTuple):
+    size: int | None = None
+
+    def for_security(self, security):
+        return self if self.size is not None else self._replace(size=len(security))
+
+
 def faults_of(values, parameters=Parameters):
     with pytest.raises(ConfigError) as caught:
         validate(parameters, {"ADIB": values}, "c.json")
@@ -153,3 +160,7 @@ def test_a_fault_of_the_file_alone_names_the_file_alone():
     assert said_of({"A": {"side": "hold", "copy": True}}, {"copy": True}) == (
         "c.json: A.side: must be 'buy' or 'sell', is 'hold' (str)"
     )
+
+
+def test_what_is_not_set_may_follow_from_the_securitys_name():
+    assert validate(ByName, {"ADIB": {}, "IHC": {"size": 9}}, "c") == {"ADIB": ByName(4), "IHC": ByName(9)}

@@ -25,6 +25,7 @@ SECURITY = "SPINNEYS"
         ("v2_price_follow_qty_cooldown", ""),
         ("v2_price_follow_qty_cooldown", "@refill_interval_sec=5"),
         ("v2_1_stop_loss", ""),
+        ("v3_liquidity_monitor", ""),
     ],
 )
 def test_a_twin_reproduces_the_published_fills(

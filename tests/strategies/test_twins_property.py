@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dbatch.data.blocks import NOT_A_TIME, EventBlock
 from dbatch.engine.job import JobResult
 
-STRATEGIES = ("v1_baseline", "v2_price_follow_qty_cooldown", "v2_1_stop_loss")
+STRATEGIES = ("v1_baseline", "v2_price_follow_qty_cooldown", "v2_1_stop_loss", "v3_liquidity_monitor")
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
 FIRST_DAY = 20_192 * DAY
@@ -59,7 +59,7 @@ def outcome(result: JobResult) -> tuple[Any, ...]:
 PRICES = (9.97, 9.98, 9.99, 10.0, 10.0, 10.01, 10.02, 10.03)
 VOLUMES = (0, 1, 50, 200, 200, 1_000, 3_000, 10_000)
 UNPRICED = (float("nan"), 0.0, -1.0)
-PLACES = ("09:59:58", "14:44:58", "14:54:58")
+PLACES = ("09:59:58", "10:04:58", "14:44:58", "14:54:58")
 MOST_ROWS = 400
 STEPS = (0, 0, 0, 0, 1, 1, 2, 5, 30, -1, -2)
 
@@ -77,10 +77,10 @@ def random_events(seed: int, rows: int) -> EventBlock:
     times = np.empty(MOST_ROWS, np.int64)
     day, place, now = 0, 0, at(PLACES[0])
     for row, (chance, step) in enumerate(zip(rng.random(MOST_ROWS), rng.choice(STEPS, MOST_ROWS), strict=True)):
-        if chance < (0.02, 0.2, 0.2)[place]:
-            place = int(rng.integers(place + 1, 5))  # 3 and 4 are the next day's
-            if place >= 3:
-                day, place = day + int(rng.choice([1, 1, 3, -1])), int(rng.choice([0, 0, 0, 1, 2]))
+        if chance < (0.04, 0.02, 0.2, 0.2)[place]:
+            place = int(rng.integers(place + 1, 6))  # 4 and 5 are the next day's
+            if place >= 4:
+                day, place = day + int(rng.choice([1, 1, 3, -1])), int(rng.choice([0, 0, 1, 2, 3]))
             now = at(PLACES[place], day)
         now += int(step) * SECOND
         times[row] = now

@@ -11,6 +11,7 @@ from datetime import time
 
 OPEN = time(10, 0)
 STOP_QUOTING = time(14, 45)
+START_QUOTING_V3 = time(10, 5)
 END_OF_DAY = time(14, 55)
 
 DEFAULTS = {
@@ -32,6 +33,10 @@ def create_v2_price_follow_qty_cooldown_handler(config):
 
 def create_v2_1_stop_loss_handler(config):
     return _handler(config, quote=_quote_v2, has_stop=True)
+
+
+def create_v3_liquidity_monitor_handler(config):
+    return _handler(config, quote=_quote_v3, has_stop=False)
 
 
 def _handler(config, quote, has_stop):
@@ -259,6 +264,30 @@ def _quote_v2(rules, book, desk, now):
             quote["live"] = price
         else:
             quote["order"] = {"price": price, "ahead": displayed, "remaining": 0}
+            quote["live"] = None
+
+
+def _quote_v3(rules, book, desk, now):
+    """Follow the best price on every event, each time behind all that is displayed, from 10:05 on."""
+    for side, best, room in (
+        ("buy", book.get_best_bid(), rules["max_position"] - desk["position"]),
+        ("sell", book.get_best_ask(), rules["max_position"] + desk["position"]),
+    ):
+        quote = desk[side]
+        if not best:
+            continue  # the side has vanished: a stale quote stays live
+        price, displayed = best
+        if quote["timer"] is not None and _seconds_since(quote["timer"], now) < rules["refill_interval_sec"]:
+            size = quote["order"]["remaining"] if quote["order"] else 0
+        else:
+            size = rules[side]
+        size = max(0, min(size, room))
+        enough = price * displayed >= rules["min_local_currency_before_quote"] and size > 0
+        if enough and now.time() >= START_QUOTING_V3:
+            quote["order"] = {"price": price, "ahead": displayed, "remaining": size}
+            quote["live"] = price
+        else:
+            quote["order"] = {"price": price, "ahead": 0, "remaining": 0}
             quote["live"] = None
 
 

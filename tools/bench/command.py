@@ -1,4 +1,4 @@
-"""What the whole command costs: `dbatch run`, compiled code cached, against a process that only imports and reads."""
+"""What the whole command costs: `dbatch run`, compiled code cached, against processes that only import and read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-TARGET = 2.5
+TARGET = 1.6
+SAMPLE_TARGET_SEC = 1.3
+IMPORTS = "import dask.dataframe, distributed, numba"
 BARE = """
 import sys
 import pandas, pyarrow, dask.dataframe, distributed, numba
@@ -62,12 +64,25 @@ def measure(folder: Path, runs: int, workers: int) -> tuple[str, dict[str, Cost]
         "--config", configs / "v1_baseline_config.json", "--output-dir",
     ]  # fmt: skip
     bare = [sys.executable, "-c", BARE, *sorted(ticks.glob("*.parquet"))]
+    sample = [*dbatch, "run", "--strategy", "v1_baseline", "--output-dir"]
     costs: dict[str, list[Cost]] = {"first run": [timed([*run, folder / "first"], env)]}
+    timed([*sample, folder / "first-sample"], env)
     for i in range(runs):
-        turn = {"bare process": bare, "dbatch run": [*run, folder / f"out{i}"], "dbatch --help": [*dbatch, "--help"]}
+        turn = {
+            "bare process": bare,
+            "dbatch run": [*run, folder / f"out{i}"],
+            "dbatch --help": [*dbatch, "--help"],
+            "imports alone": [sys.executable, "-c", IMPORTS],
+            "run of the sample": [*sample, folder / f"sample{i}"],
+        }
         for name in turn if i % 2 else reversed(turn):
             costs.setdefault(name, []).append(timed(turn[name], env))
     return origin, {name: median(values) for name, values in costs.items()}
+
+
+def beyond(costs: dict[str, Cost]) -> float:
+    """Return the seconds of CPU that a run of the sample takes beyond the imports alone."""
+    return costs["run of the sample"].cpu - costs["imports alone"].cpu
 
 
 def table(origin: str, costs: dict[str, Cost]) -> str:
@@ -75,18 +90,22 @@ def table(origin: str, costs: dict[str, Cost]) -> str:
     bare = costs["bare process"]
     lines = [
         f"seconds of a whole process, v1_baseline, {origin}; target CPU ratio of 'dbatch run' <= {TARGET}",
-        f"{'':16}{'CPU':>8}{'wall':>8}{'CPU ratio':>11}{'wall ratio':>12}",
+        f"{'':18}{'CPU':>8}{'wall':>8}{'CPU ratio':>11}{'wall ratio':>12}",
     ]
-    for name in ("bare process", "dbatch run", "first run", "dbatch --help"):
+    for name in ("bare process", "dbatch run", "first run", "dbatch --help", "imports alone", "run of the sample"):
         cost = costs[name]
         lines.append(
-            f"{name:16}{cost.cpu:8.2f}{cost.wall:8.2f}{cost.cpu / bare.cpu:11.2f}{cost.wall / bare.wall:12.2f}"
+            f"{name:18}{cost.cpu:8.2f}{cost.wall:8.2f}{cost.cpu / bare.cpu:11.2f}{cost.wall / bare.wall:12.2f}"
         )
+    lines.append(
+        f"run of the sample, as a user types it, beyond 'python -c \"{IMPORTS}\"': {beyond(costs):.2f} s of CPU "
+        f"(target <= {SAMPLE_TARGET_SEC})"
+    )
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Measure and print; exit code 1 when the ratio is over the target."""
+    """Measure and print; exit code 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=7, help="runs of each command")
     parser.add_argument("--workers", type=int, default=2)
@@ -96,11 +115,11 @@ def main() -> None:
         origin, costs = measure(Path(folder), chosen.runs, chosen.workers)
     ratio = costs["dbatch run"].cpu / costs["bare process"].cpu
     if chosen.json:
-        facts = {"data": origin, "target": TARGET, "cpu_ratio": ratio}
+        facts = {"data": origin, "target": TARGET, "cpu_ratio": ratio, "sample_beyond_imports_sec": beyond(costs)}
         print(json.dumps(facts | {"seconds": {name: vars(cost) for name, cost in costs.items()}}))
     else:
         print(table(origin, costs))
-    sys.exit(ratio > TARGET)
+    sys.exit(ratio > TARGET or beyond(costs) > SAMPLE_TARGET_SEC)
 
 
 if __name__ == "__main__":

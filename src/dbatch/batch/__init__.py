@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dbatch.batch.carry_out import BatchOutcome, carry_out
+    from dbatch.batch.notebook import sweep
+    from dbatch.batch.opened import Batch
     from dbatch.batch.options import BatchOptions
+    from dbatch.batch.orchestrator import Orchestrator
     from dbatch.batch.plan import BatchPlan, plan_batch
     from dbatch.batch.single import Plan, RunOutcome, RunRequest, make_plan, run, simulate
     from dbatch.batch.stored import stored_batch
 
 __all__ = [
+    "Batch",
     "BatchOptions",
     "BatchOutcome",
     "BatchPlan",
+    "Orchestrator",
     "Plan",
     "RunOutcome",
     "RunRequest",
@@ -28,15 +33,19 @@ __all__ = [
     "run",
     "simulate",
     "stored_batch",
+    "sweep",
 ]
 
 _HOMES = {
+    "Batch": "opened",
     "BatchOptions": "options",
     "BatchOutcome": "carry_out",
     "BatchPlan": "plan",
+    "Orchestrator": "orchestrator",
     "carry_out": "carry_out",
     "plan_batch": "plan",
     "stored_batch": "stored",
+    "sweep": "notebook",
 }
 
 

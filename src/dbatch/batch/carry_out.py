@@ -147,6 +147,9 @@ class _Driver:
 
         def begin(slots: int, dashboard: str | None) -> None:
             self._books.computing()
+            execution = self._execution()
+            if not execution.serial:
+                self._observer.note(execution.told(slots, self._used(packer, self._plan.contexts)))
             self._observer.started(self._plan.batch.batch_name, progress, slots, dashboard)
 
         for receipts in self._executed(packer, self._plan.contexts, begin):
@@ -159,8 +162,7 @@ class _Driver:
         self, packer: Packer, contexts: Iterable[RunContext], begin: Callable[[int, str | None], None]
     ) -> Iterator[list[Receipt]]:
         """Yield what `execute` does; meanwhile a signal ends the batch in good order."""
-        used = packer.contexts
-        chosen = [context for context in contexts if context.run_id in used]
+        chosen = self._used(packer, contexts)
         execution, control = self._execution(), self._control
         executed = execute(execution, chosen, packer, at_most=packer.left, on_start=begin, control=control)
         control.listening = True
@@ -169,6 +171,10 @@ class _Driver:
                 yield from executed
         finally:
             control.listening = False
+
+    def _used(self, packer: Packer, contexts: Iterable[RunContext]) -> list[RunContext]:
+        used = packer.contexts
+        return [context for context in contexts if context.run_id in used]
 
     def _execution(self) -> Execution:
         execution = self._options.execution

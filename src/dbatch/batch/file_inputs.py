@@ -13,11 +13,12 @@ from dbatch.config.asked import Part, Placed
 from dbatch.config.faults import Faults, Place
 from dbatch.config.files import load_mapping
 from dbatch.config.sections import expand
+from dbatch.data.resample import interval_name
 from dbatch.errors import ConfigError, DbatchError, StrategyError
 from dbatch.plugins.listing import list_path
 from dbatch.plugins.loading import declared_needs, declared_parameters, load_factory, make_handler
 
-_DATA: Final = ("data", "header_row", "securities", "max_sheets")
+_DATA: Final = ("data", "header_row", "securities", "max_sheets", "bars")
 _MOST_NAMED: Final = 3
 
 
@@ -95,8 +96,8 @@ class FileInputs:
 
     def _names(self, part: Part) -> dict[str, None]:
         names: dict[str, None] = {}
-        for data, header_row, securities, most in product(*(_values(part, key) for key in _DATA)):
-            found = self._market(data, header_row.value, securities, most.value)
+        for data, header_row, securities, most, bars in product(*(_values(part, key) for key in _DATA)):
+            found = self._market(data, header_row.value, securities, most.value, bars)
             if found is None:
                 return {}
             names |= dict.fromkeys(found)
@@ -110,14 +111,18 @@ class FileInputs:
         return names if strategies else {}
 
     def _market(
-        self, data: Placed, header_row: int | None, securities: Placed, most: int | None
+        self, data: Placed, header_row: int | None, securities: Placed, most: int | None, bars: Placed
     ) -> Sequence[str] | None:
         """Return the names of the securities, None after a finding."""
         place = data.place
         try:
-            self._setups.market(data.value, None, None, header_row)
+            if bars.value is not None:
+                place = bars.place
+                interval_name(bars.value)
+                place = data.place
+            self._setups.market(data.value, None, None, header_row, bars.value)
             place = securities.place
-            market = self._setups.market(data.value, securities.value, most, header_row)
+            market = self._setups.market(data.value, securities.value, most, header_row, bars.value)
         except DbatchError as error:
             self._findings.add("data", place, str(error))
             return None

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from dbatch.batch.options import BatchOptions
 from dbatch.batch.plan import BatchPlan
+from dbatch.batch.probe import EVENTS, seconds_an_event
 from dbatch.batch.stale import find_stale
 from dbatch.data.read import size_hint
-from dbatch.engine.packing import MOST_JOBS, TARGET_SEC
-from dbatch.model import RunContext, Source
+from dbatch.engine.packing import MOST_JOBS, TARGET_SEC, Task
+from dbatch.model import RunContext, Source, StrategyRef
 from dbatch.results.ledger import LEDGER_NAME, reading_ledger
 from dbatch.results.run_files import MOST_FOLDERS
 
 _BYTES_AN_EVENT: Final = {"parquet": 6, "csv": 40, "excel": 20}
 _SEC_AN_EVENT: Final = {True: 20e-9, False: 6e-6}
-"""Of a compiled strategy and of a plain handler, one with an order book and some arithmetic: others differ much."""
+"""Of a compiled strategy, and of a plain handler that could not be tried: with an order book and some arithmetic."""
 
 _START_SEC: Final = 2.5
 _DRIVER_SEC_A_JOB: Final = 0.8e-3
-_CHILD_SEC: Final = 0.06
+_CHILD_SEC: Final = 0.1
 _DRIVER_MB: Final = 150.0
 _DRIVER_BYTES_A_JOB: Final = 6_000
 _SERVER_MB: Final = 70.0
@@ -73,16 +75,14 @@ class Forecast:
 
 
 def forecast(plan: BatchPlan, options: BatchOptions) -> Forecast:
-    """Return what `plan` would take; its folder is read, and nothing is written."""
+    """Return what `plan` would take; its folder is read, nothing is written, and plain handlers are tried."""
     statuses, seconds_before, stale = _held(plan)
     todo = [task for task in plan.tasks if task.job.key not in statuses]
     done = [statuses[task.job.key] for task in plan.tasks if task.job.key in statuses]
     contexts = {context.run_id: context for context in plan.contexts}
     events = {source: events_of(source) for source in {task.job.security.source for task in plan.tasks}}
-    compute = sum(
-        seconds_before or events[task.job.security.source] * _SEC_AN_EVENT[contexts[task.run_id].compiled]
-        for task in todo
-    )
+    pace = {} if seconds_before else _pace(todo, contexts, events)
+    compute = sum(seconds_before or events[task.job.security.source] * pace[task.run_id][0] for task in todo)
     slots = options.execution.slots(len(todo))
     seconds_a_job = max(compute / max(len(todo), 1), _DRIVER_SEC_A_JOB)
     units = -(-len(todo) // (options.unit_jobs or max(1, min(MOST_JOBS, int(TARGET_SEC / seconds_a_job)))))
@@ -101,7 +101,7 @@ def forecast(plan: BatchPlan, options: BatchOptions) -> Forecast:
         slots=slots,
         where=_where(plan.contexts),
         seconds=_seconds(plan, len(todo), compute, units, slots),
-        basis="by what its jobs took before" if seconds_before else "by the number of events; a guess",
+        basis=" and ".join(sorted({basis for _, basis in pace.values()})) or "by what its jobs took before",
         memory_mb=_memory_mb(plan, slots, max(events.values(), default=0.0)),
         disk_mb=_disk_mb(plan, len(todo), fills),
         free_mb=shutil.disk_usage(_existing(plan.output_dir)).free / _MEBIBYTE,
@@ -124,6 +124,28 @@ def events_of(source: Source) -> float:
         except (OSError, pa.ArrowException):
             pass
     return size_hint(source) / _BYTES_AN_EVENT[source.kind]
+
+
+def _pace(
+    tasks: Sequence[Task], contexts: Mapping[str, RunContext], events: Mapping[Source, float]
+) -> dict[str, tuple[float, str]]:
+    """Return the seconds an event that jobs of each context take, and by what that is known.
+
+    A plain handler is tried, once a strategy, with a job over the largest security: what a job takes however few
+    events there are hardly counts there.
+    """
+    found: dict[str, tuple[float, str]] = {}
+    tried: dict[StrategyRef, float | None] = {}
+    for task in sorted(tasks, key=lambda task: -events[task.job.security.source]):
+        context = contexts[task.run_id]
+        if task.run_id in found:
+            continue
+        if not context.compiled and context.strategy not in tried:
+            tried[context.strategy] = seconds_an_event(context, task.job)
+        measured = tried.get(context.strategy)
+        by = f"by the first {EVENTS:,} events" if measured else "by the number of events; a guess"
+        found[task.run_id] = measured or _SEC_AN_EVENT[context.compiled], by
+    return found
 
 
 def _held(plan: BatchPlan) -> tuple[dict[str, str], float | None, str]:

@@ -17,7 +17,7 @@ from dbatch.engine.plan import job_key
 from dbatch.errors import ConfigError, UsageError
 from dbatch.model import Job, Limits, RunContext
 from dbatch.results.ledger import Planned
-from dbatch.strategies.parameters import checked
+from dbatch.strategies.parameters import checked, depends_on_security
 
 _MOST_FAULTS: Final = 50
 
@@ -104,13 +104,14 @@ class _Planner:
         setup = self._setups.of(run)
         context = self._context(setup, run)
         keys = []
-        before: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
+        before: tuple[tuple[str, Mapping[str, Any]], Mapping[str, Any]] | None = None
         sections = self._sections(setup, run)
         names, identities = self._common(setup, sections)
         for security in setup.market.securities:
-            written = sections.mapping[names[security.name]]
-            if before is None or before[0] != written:  # most batches set the same for all securities
-                before = written, self._bound(setup, run, written)
+            name = names[security.name]
+            asked = name if depends_on_security(setup.declared) else "", sections.mapping[name]
+            if before is None or before[0] != asked:  # most batches set the same for all securities
+                before = asked, self._bound(setup, run, *asked)
             section = before[1]
             key = job_key(identities[security.name], section)
             keys.append((security.name, key))
@@ -174,13 +175,22 @@ class _Planner:
             self._identities[setup.number, spelt] = found
         return found
 
-    def _bound(self, setup: Setup, run: RunSpec, written: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _bound(self, setup: Setup, run: RunSpec, name: str, written: Mapping[str, Any]) -> Mapping[str, Any]:
         if setup.declared is None:
             return written
-        instance, faults = checked(setup.declared, written)
+        instance, faults = checked(setup.declared, written, name)
         for name, problem in faults:
             self._fault(run, f"{self._place(run, name, setup)}: {problem}")
-        return instance._asdict() if setup.compiled and not faults else written
+        if faults or not setup.compiled:
+            return written
+        if setup.prepare is None:
+            return dict(instance._asdict())
+        try:
+            return dict(setup.prepare(instance)._asdict())
+        except ConfigError as error:
+            for fault in error.faults:
+                self._fault(run, f"{error.source}: {fault}")
+            return written
 
     def _place(self, run: RunSpec, name: str, setup: Setup) -> str:
         """Return where the parameter `name` of `run` was set: in the batch file, or in the configuration."""

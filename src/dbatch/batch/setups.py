@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
 from dbatch.batch.defaults import default_config, default_data
+from dbatch.batch.fit import check_fit
 from dbatch.config.files import load_mapping
 from dbatch.config.runs import RunSpec
 from dbatch.config.sections import expand
-from dbatch.data.market import Market, open_market
+from dbatch.data.market import Market
 from dbatch.data.names import file_slug
 from dbatch.data.read import DEFAULT_CHUNK_ROWS
+from dbatch.data.securities import open_data, universe_of
 from dbatch.engine.plan import code_hash, common_identity, fingerprints
 from dbatch.errors import StrategyError
 from dbatch.model import StrategyRef, Window
 from dbatch.plugins.discovery import Resolved, resolve, search_paths
 from dbatch.plugins.loading import declared_needs, declared_parameters, load_factory, make_handler
+from dbatch.portfolio import PortfolioStrategy
 from dbatch.strategies import CompiledStrategy
 
 _EPOCH: Final = date(1970, 1, 1)
@@ -44,6 +47,7 @@ class Setup:
     config: str | None
     window: Window
     chunk_rows: int
+    prepare: Callable[[Any], Any] | None = None
 
     def identities(self, names: Mapping[str, str], seed: int | None) -> dict[str, str]:
         """Return what the keys of all jobs over a security begin with, by its name.
@@ -115,7 +119,11 @@ class Setups:
             self._note(note)
         ref = dataclasses.replace(resolved.ref, name=strategy)
         market = self.market(
-            asked.get("data"), asked.get("securities"), asked.get("max_sheets"), asked.get("header_row")
+            asked.get("data"),
+            asked.get("securities"),
+            asked.get("max_sheets"),
+            asked.get("header_row"),
+            asked.get("bars"),
         )
         config = asked.get("config") or default_config(strategy)
         written = load_mapping(config) if config else {}
@@ -128,10 +136,14 @@ class Setups:
         except StrategyError:
             handler = None
         declared_needs(ref, handler)  # refuses what is none
+        check_fit(ref, handler, market)
+        if isinstance(handler, PortfolioStrategy):
+            market = universe_of(market)
         return Setup(
             number=len(self._setups),
             ref=ref,
-            compiled=isinstance(handler, CompiledStrategy),
+            compiled=isinstance(handler, CompiledStrategy | PortfolioStrategy),
+            prepare=handler.prepare if isinstance(handler, PortfolioStrategy) else None,
             declared=declared_parameters(ref, handler),
             code=code_hash(ref, handler),
             market=market,
@@ -139,16 +151,21 @@ class Setups:
             written=written,
             config=config,
             window=Window(
-                _day(asked.get("start_date")), _day(asked.get("end_date")), bool(asked.get("only_trades", False))
+                day_of(asked.get("start_date")), day_of(asked.get("end_date")), bool(asked.get("only_trades", False))
             ),
             chunk_rows=asked.get("chunk_size") or DEFAULT_CHUNK_ROWS,
         )
 
     def market(
-        self, data: str | None, securities: Sequence[str] | None, most: int | None, header_row: int | None
+        self,
+        data: str | None,
+        securities: Sequence[str] | None,
+        most: int | None,
+        header_row: int | None,
+        bars: str | None = None,
     ) -> Market:
         """Return the named securities, or the first ones, of the data. Raises UsageError (and its kinds), DataError."""
-        name = (data, None if securities is None else tuple(securities), most, header_row)
+        name = (data, None if securities is None else tuple(securities), most, header_row, bars)
         found = self._markets.get(name)
         if found is None:
             origin = data
@@ -156,13 +173,15 @@ class Setups:
                 origin, note = default_data()
                 if note:
                     self._note(note)
-            opened = self._markets.get((origin, header_row)) or open_market(origin, header_row=header_row)
-            self._markets[origin, header_row] = opened
+            opened = self._markets.get((origin, header_row, bars)) or open_data(
+                origin, bars=bars, header_row=header_row
+            )
+            self._markets[origin, header_row, bars] = opened
             found = self._markets[name] = opened.select(securities, most)
         return found
 
     def _hashed(self, market: Market) -> dict[str, str]:
-        known = self._content.setdefault(market.origin, {})
+        known = self._content.setdefault((market.origin, market.securities[0].source.bars), {})
         known |= fingerprints([security for security in market.securities if security.name not in known])
         return {security.name: known[security.name] for security in market.securities}
 
@@ -171,5 +190,8 @@ class Setups:
             self.notes.append(text)
 
 
-def _day(text: str | None) -> int | None:
-    return None if text is None else (date.fromisoformat(text) - _EPOCH).days
+def day_of(day: date | str | None) -> int | None:
+    """Return a date, as ISO text too, in days since 1970; None for none."""
+    if day is None:
+        return None
+    return ((date.fromisoformat(day) if isinstance(day, str) else day) - _EPOCH).days

@@ -10,14 +10,16 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from dbatch.batch.defaults import default_config, default_data
+from dbatch.batch.fit import check_fit
 from dbatch.config.files import load_mapping
 from dbatch.config.sections import ParameterSections, expand
-from dbatch.data.market import Market, open_market
+from dbatch.data.market import Market
 from dbatch.data.names import file_slug
 from dbatch.data.read import DEFAULT_CHUNK_ROWS
+from dbatch.data.securities import UNIVERSE, open_data, universe_of
 from dbatch.engine.execute import Execution, execute
 from dbatch.engine.observe import Observer, Silent
 from dbatch.engine.plan import Request, code_hash, make_jobs
@@ -27,9 +29,13 @@ from dbatch.model import Job, Limits, Receipt, RunContext, StrategyRef, Window
 from dbatch.plugins.discovery import resolve, search_paths
 from dbatch.plugins.loading import declared_needs, declared_parameters, make_handler
 from dbatch.plugins.manager import load as load_observers
+from dbatch.portfolio import PortfolioStrategy
 from dbatch.results.journal import Journal
 from dbatch.strategies import CompiledStrategy
 from dbatch.strategies.parameters import validate
+
+if TYPE_CHECKING:
+    from dbatch.batch.opened import Batch
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class RunRequest:
     securities: Sequence[str] | None = None
     max_sheets: int | None = None
     header_row: int | None = None
+    bars: str | None = None
     config: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     strategy_paths: Sequence[str] = ()
@@ -99,26 +106,42 @@ def make_plan(request: RunRequest) -> Plan:
     origin, note = (request.data, None) if request.data else default_data()
     if note:
         notes.append(note)
-    market = open_market(origin, header_row=request.header_row).select(request.securities, request.max_sheets)
+    market = open_data(origin, bars=request.bars, header_row=request.header_row)
+    market = market.select(request.securities, request.max_sheets)
     sections, parameters, handler = _bind(
         ref, request.config, request.overrides, [security.name for security in market.securities]
     )
+    check_fit(ref, handler, market)
+    if isinstance(handler, PortfolioStrategy):
+        market = universe_of(market)
+        sections, parameters, handler = _bind(ref, request.config, request.overrides, [UNIVERSE])
     if request.data and not (request.config or request.overrides or default_config(ref.name)):
         notes.append(f"no --config and no configs/{ref.name}_config.json here: the strategy's own defaults are used")
     code = code_hash(ref, handler)
     names = {security.name: sections.name_in_config(security.name) for security in market.securities}
     jobs = make_jobs(market.securities, code, request.window, names, parameters)
     asked = Request(ref.name, code, request.window, {job.security.name: job.key for job in jobs})
-    compiled = isinstance(handler, CompiledStrategy)
+    compiled = isinstance(handler, CompiledStrategy | PortfolioStrategy)
     return Plan(ref, compiled, market, sections, tuple(jobs), asked, output_dir, tuple(notes))
 
 
-def run(request: RunRequest, observer: Observer | None = None) -> RunOutcome:
+@overload
+def run(request: RunRequest, observer: Observer | None = None) -> RunOutcome: ...
+@overload
+def run(request: str, observer: Observer | None = None, **arguments: Any) -> Batch: ...
+def run(request: RunRequest | str, observer: Observer | None = None, **arguments: Any) -> RunOutcome | Batch:
     """Run a strategy over every security of a market, keep the results and return how it ended.
+
+    With the name of a strategy and `arguments`, those of `dbatch.batch.notebook.run`, it returns the results to look
+    at: `run("v1_baseline", data="ticks/", parameters={"quote_size": 500})`.
 
     Into a folder that holds the same request's results only what is not finished is computed. Raises UsageError
     (and its kinds) when nothing was started; a failed security is a receipt, not an exception.
     """
+    if isinstance(request, str):
+        from dbatch.batch.notebook import run as run_strategy
+
+        return run_strategy(request, observer=observer, **arguments)
     observer = observer or Silent()
     plan = make_plan(request)
     file_names = {job.security.name: file_slug(job.security.name) for job in plan.jobs}
@@ -134,6 +157,7 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
     if not todo and journal.is_complete:
         observer.note(f"{plan.output_dir}: already done, nothing to compute (--rerun computes it again)")
         return RunOutcome(plan.output_dir, _ordered(plan, receipts, ""), 0)
+    context = _context(plan, request)
     interrupted: int | None = None
     fault: str | None = None
     stopped = "not run: the run was stopped before it"
@@ -141,12 +165,14 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
     def begin(slots: int, dashboard: str | None) -> None:
         for note in plan.notes:
             observer.note(note)
+        if slots and not request.execution.serial:
+            observer.note(request.execution.told(slots, [context]))
         journal.begin(_manifest(plan, request))
         plugins.run_started(plan.ref.name, [job.security.name for job in plan.jobs], str(plan.output_dir))
         observer.started(plan.ref.name, len(plan.jobs), len(done), slots, dashboard)
 
     try:
-        with contextlib.closing(_receipts(plan, request, todo, begin)) as arriving:
+        with contextlib.closing(_receipts(context, request, todo, begin)) as arriving:
             for receipt in chain.from_iterable(arriving):
                 journal.commit(receipt)
                 receipts[receipt.key] = receipt
@@ -173,13 +199,8 @@ def _execute(plan: Plan, request: RunRequest, journal: Journal, observer: Observ
     return outcome
 
 
-def _receipts(
-    plan: Plan, request: RunRequest, todo: Sequence[Job], begin: Callable[[int, str | None], None]
-) -> Generator[list[Receipt], None, None]:
-    if not todo:  # everything is computed, but files that people read are missing
-        begin(0, None)
-        return
-    context = RunContext(
+def _context(plan: Plan, request: RunRequest) -> RunContext:
+    return RunContext(
         run_id=f"{time.time_ns():x}",
         strategy=plan.ref,
         compiled=plan.compiled,
@@ -190,6 +211,14 @@ def _receipts(
         limits=request.limits,
         isolated=bool(request.limits),
     )
+
+
+def _receipts(
+    context: RunContext, request: RunRequest, todo: Sequence[Job], begin: Callable[[int, str | None], None]
+) -> Generator[list[Receipt], None, None]:
+    if not todo:  # everything is computed, but files that people read are missing
+        begin(0, None)
+        return
     units = request.execution.units(context, todo)
     yield from execute(request.execution, [context], FixedUnits(units), at_most=len(units), on_start=begin)
 
@@ -216,6 +245,8 @@ def _bind(
     checked = validate(declared, sections.mapping, source or "--set", overrides)
     if isinstance(handler, CompiledStrategy):
         return sections, {name: values._asdict() for name, values in checked.items()}, handler
+    if isinstance(handler, PortfolioStrategy):
+        return sections, {name: handler.prepare(values)._asdict() for name, values in checked.items()}, handler
     return sections, sections.mapping, handler
 
 

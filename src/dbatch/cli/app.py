@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from dbatch import __version__
+from dbatch.cli.upkeep_text import escaped
 from dbatch.errors import ClusterError, DataError, DbatchError, Interrupted, LockedError, StorageError, UsageError
 
 _COMMANDS = {
@@ -26,11 +27,24 @@ _COMMANDS = {
     "benchmark": ("dbatch.cli.benchmark", "Measure the work sequentially and with workers, side by side."),
     "replay": ("dbatch.cli.replay", "Carry out one security of a finished run again: is it the same, and why not?"),
     "status": ("dbatch.cli.status", "Show how far a batch is, how fast it goes and what failed."),
+    "stats": ("dbatch.cli.stats", "Say how far the results of a batch can be believed: was it chance?"),
+    "null-test": ("dbatch.cli.null_test", "How often would these statistics cry success without any skill?"),
+    "show": (
+        "dbatch.cli.show",
+        "Show the runs of a batch, the best first: chosen, sorted, in the format you like.",
+    ),
+    "list": ("dbatch.cli.list", "List the batches below a folder, each with its best result and how that changed."),
+    "sql": ("dbatch.cli.sql", "Ask a batch in SQL, over its runs, jobs, daily P&L and fills."),
+    "export": ("dbatch.cli.export", "Take results away: CSV, JSON, Parquet, Excel, SQL databases, MLflow."),
+    "unseal": ("dbatch.cli.unseal", "Open the holdout of a batch for the run that it chose."),
+    "plot": ("dbatch.cli.plot", "Draw the fills of a security, its position and P&L: a picture for a slide."),
     "logs": ("dbatch.cli.logs", "Print what runs of a batch said, while it runs too."),
     "cancel": ("dbatch.cli.cancel", "Ask the driver of a batch to stop, on whatever host it runs."),
     "doctor": ("dbatch.cli.doctor", "Check this machine, or a batch's folder; --repair mends it."),
+    "health": ("dbatch.cli.health", "Judge the latest batch for monitoring: exit code 0, 1, 2, or 3 for not known."),
     "merge": ("dbatch.cli.merge", "Make one batch of parts made on several machines, or of a broken one."),
     "gc": ("dbatch.cli.gc", "Remove what no result needs: of batches' folders, of the cache."),
+    "rm": ("dbatch.cli.rm", "Remove batches with all their results."),
     "strategies": ("dbatch.cli.strategies", "List the strategies that can be run, or show one's parameters."),
     "new-strategy": ("dbatch.cli.new_strategy", "Make a strategy to start from: code, tests, a package."),
     "convert-excel": ("dbatch.cli.convert_excel", "Convert a workbook to one Parquet file per security."),
@@ -103,7 +117,7 @@ def run_app() -> None:
     except DbatchError as error:
         if os.environ.get(_TRACEBACKS):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {escaped(str(error))}", file=sys.stderr)
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

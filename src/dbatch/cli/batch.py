@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbatch.cli.batch_options import AsJson, DryRun, Name, NoProgress, OutputRoot, ProgressStyle, takes_batch_options
+from dbatch.cli.batch_options import (
+    AsJson,
+    DryRun,
+    HoldoutFrom,
+    Name,
+    NoProgress,
+    OutputRoot,
+    ProgressStyle,
+    takes_batch_options,
+)
 from dbatch.cli.batch_outcome import carried_out, print_plan
 from dbatch.cli.progress import Progress
 
@@ -28,6 +37,7 @@ def batch(
     options: BatchOptions,
     config: Annotated[str | None, typer.Argument(help="Batch file, YAML or JSON.")] = None,
     config_file: Annotated[str | None, typer.Option("--config-file", help="The same.")] = None,
+    holdout: HoldoutFrom = None,
     output_root: OutputRoot = None,
     name: Name = None,
     dry_run: DryRun = False,
@@ -40,10 +50,11 @@ def batch(
     from dbatch.errors import UsageError
 
     path = config or config_file
+    changes = None if holdout is None else {"holdout": holdout}
     if path is None or (config and config_file):
         raise UsageError("name one batch file: 'dbatch batch CONFIG'")
     begin(
-        lambda check: load_batch(path, check=check),
+        lambda check: load_batch(path, changes=changes, check=check),
         name,
         output_root,
         options,

@@ -48,6 +48,9 @@ Units = Annotated[str, typer.Option(metavar="auto|N", help="Jobs a task; auto me
 BatchSize = Annotated[int | None, typer.Option(min=1, help="The same as --units N.")]
 Range = Annotated[str | None, typer.Option("--range", metavar="START:END", help="Only these runs, by number from 0.")]
 Merge = Annotated[bool, typer.Option("--merge/--no-merge", help="Write summary, results and run folders at the end.")]
+HoldoutFrom = Annotated[
+    str | None, typer.Option("--holdout", metavar="DATE:", help="Leave out the days from DATE on, for 'dbatch unseal'.")
+]
 OutputRoot = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the batch's folder.")]
 Name = Annotated[str | None, typer.Option(help="Name of the batch's folder. [default: its batch_name]")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag for every run.")]
@@ -68,6 +71,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON 
 def options_of(
     *,
     workers: Workers = None,
+    executor: options.Executor = options.ClusterKind.auto,
     serial: Serial = False,
     scheduler: Scheduler = None,
     dashboard: Dashboard = True,
@@ -92,16 +96,17 @@ def options_of(
 ) -> BatchOptions:
     """Return what these options say; each is what the option of its name was given. Raises UsageError."""
     from dbatch.batch.options import BatchOptions, MaxFailures, parse_runs
-    from dbatch.engine.execute import Execution
     from dbatch.errors import UsageError
 
     if accept_stale and rerun_stale:
         raise UsageError("--accept-stale and --rerun-stale: only one of them can be done")
+    if executor is options.ClusterKind.processes and isolate is Isolation.none:
+        raise UsageError("--executor processes and --isolate none: jobs cannot be in this process and in others")
     wrong = [tag for tag in tags or () if not all(tag.partition("=")[::2])]
     if wrong:
         raise UsageError(f"--tag {wrong[0]}: must be KEY=VALUE")
     chosen = BatchOptions(
-        execution=Execution(workers, serial, scheduler, dashboard),
+        execution=options.execution_of(workers, executor, serial=serial, scheduler=scheduler, dashboard=dashboard),
         isolate=isolate,  # type: ignore[arg-type]  # typer checked it
         unit_jobs=batch_size or _units(units),
         timeout=options.seconds_of("--timeout", timeout),

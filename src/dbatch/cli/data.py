@@ -30,17 +30,15 @@ def check(
     header_row: Annotated[
         int | None, typer.Option(min=1, max=1_048_576, help="The header's row in a workbook, from 1.")
     ] = None,
-    bars: Annotated[bool, typer.Option("--bars", help="The files hold bars, not ticks.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the reports as JSON on standard output.")] = False,
 ) -> None:
     """Report the quality of each security in PATH, all problems at once; nothing is written."""
-    if bars:
-        from dbatch.data.bar_check import check_bars as check_path
-    else:
-        from dbatch.data.check import check_path
+    from dbatch.data.bar_check import check_bars
+    from dbatch.data.check import check_path
+    from dbatch.data.securities import holds_bars
 
     outcomes = []
-    for outcome in check_path(path, header_row=header_row):
+    for outcome in (check_bars if holds_bars(path) else check_path)(path, header_row=header_row):
         outcomes.append(outcome)
         _print_outcome(outcome)
     if as_json:

@@ -54,13 +54,13 @@ def _print_run(asked: RunAsked, follow: bool, failed: bool) -> None:
 
     fit = for_stdout()
     jobs = JobEnds(asked, only_failed=failed)
-    typer.echo(f"run {asked.number} {asked.run_id} ({asked.strategy})")
+    typer.echo(fit(f"run {asked.number} {asked.run_id} ({asked.strategy})"))
     for _ in looks(asked.folder, follow=follow):
         for receipt in jobs.new():
             typer.echo("\n".join(job_lines(receipt, fit)))
         if not jobs.pending:
             return
-    typer.echo(f"pending: {', '.join(jobs.pending)}")
+    typer.echo(fit(f"pending: {', '.join(jobs.pending)}"))
 
 
 def run_line(end: RunEnd, fit: Callable[[str], str]) -> str:
@@ -71,7 +71,7 @@ def run_line(end: RunEnd, fit: Callable[[str], str]) -> str:
         others = f" (and {len(end.failures) - 1} more)" if len(end.failures) > 1 else ""
         why = f"  {first.security}: {_first_line(first.error)}{others}"
     jobs = f"{end.jobs} job{'s' * (end.jobs != 1)}"
-    return f"{end.number:04d} {end.run_id}  {end.status}  {jobs}, {end.runtime_sec:.3f} s{fit(why)}"
+    return fit(f"{end.number:04d} {end.run_id}  {end.status}  {jobs}, {end.runtime_sec:.3f} s{why}")
 
 
 def job_lines(receipt: Receipt, fit: Callable[[str], str]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,14 +15,25 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS = 100_000
 
+
+class ClusterKind(StrEnum):
+    """What runs jobs on this machine; auto is threads for what leaves the interpreter be, processes for the rest."""
+
+    auto = "auto"
+    threads = "threads"
+    processes = "processes"
+
+
 Strategy = Annotated[str, typer.Option("--strategy", "-s", help="Name of the strategy; see 'dbatch strategies'.")]
 Data = Annotated[
     str | None,
     typer.Option(help="Workbook, Parquet or CSV file, or a folder of them; local or a URL. [default: data/]"),
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Jobs at a time. [default: all cores]")]
+Executor = Annotated[ClusterKind, typer.Option(help="What runs jobs here; auto chooses, and says what and why.")]
 MaxSheets = Annotated[int | None, typer.Option(min=1, help="Only the first N securities.")]
 HeaderRow = Annotated[int | None, typer.Option(min=1, help="Row of a workbook's header, from 1.")]
+Bars = Annotated[str | None, typer.Option(help="The data are ticks: make bars of this length of the trades (5min).")]
 Securities = Annotated[str | None, typer.Option(help="Only these, separated by commas.")]
 Config = Annotated[
     str | None,
@@ -38,6 +50,23 @@ StartDate = Annotated[str | None, typer.Option(help="First date, YYYY-MM-DD.")]
 EndDate = Annotated[str | None, typer.Option(help="Last date, YYYY-MM-DD, inclusive.")]
 
 
+def execution_of(
+    workers: int | None, executor: ClusterKind, *, serial: bool, scheduler: str | None, dashboard: bool
+) -> Execution:
+    """Return how to run. Raises UsageError for an executor where another option names one."""
+    from dbatch.engine.execute import Execution
+    from dbatch.errors import UsageError
+
+    if executor is ClusterKind.auto:
+        return Execution(workers, serial, scheduler, dashboard)
+    if serial or scheduler is not None:
+        other = "--serial" if serial else "--scheduler"
+        raise UsageError(f"--executor {executor} and {other}: only one of them can say where jobs run")
+    return Execution(
+        workers, dashboard=dashboard, cluster="threads" if executor is ClusterKind.threads else "processes"
+    )
+
+
 def request_of(
     strategy: str,
     *,
@@ -45,6 +74,7 @@ def request_of(
     securities: str | None = None,
     max_sheets: int | None = None,
     header_row: int | None = None,
+    bars: str | None = None,
     config: str | None = None,
     assignments: Sequence[str] | None = None,
     strategy_path: Sequence[str] | None = None,
@@ -77,6 +107,7 @@ def request_of(
         securities=None if securities is None else [name.strip() for name in securities.split(",") if name.strip()],
         max_sheets=max_sheets,
         header_row=header_row,
+        bars=bars,
         config=config,
         overrides=parse_overrides(list(assignments or ())),
         strategy_paths=tuple(strategy_path or ()),

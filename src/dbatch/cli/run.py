@@ -25,8 +25,10 @@ def run(
     strategy: options.Strategy,
     data: options.Data = None,
     workers: options.Workers = None,
+    executor: options.Executor = options.ClusterKind.auto,
     max_sheets: options.MaxSheets = None,
     header_row: options.HeaderRow = None,
+    bars: options.Bars = None,
     securities: options.Securities = None,
     config: options.Config = None,
     assignments: options.Assignments = None,
@@ -58,7 +60,6 @@ def run(
     """Run a strategy over every security, in parallel, and keep the results."""
     from dbatch.batch import make_plan
     from dbatch.batch import run as run_batch
-    from dbatch.engine.execute import Execution
 
     request = options.request_of(
         strategy,
@@ -66,6 +67,7 @@ def run(
         securities=securities,
         max_sheets=max_sheets,
         header_row=header_row,
+        bars=bars,
         config=config,
         assignments=assignments,
         strategy_path=strategy_path,
@@ -74,7 +76,7 @@ def run(
         start_date=start_date,
         end_date=end_date,
         output_dir=output_dir,
-        execution=Execution(workers, serial, scheduler, dashboard),
+        execution=options.execution_of(workers, executor, serial=serial, scheduler=scheduler, dashboard=dashboard),
         limits=options.limits_of(timeout, memory_limit),
         fail_fast=fail_fast,
         rerun=rerun,

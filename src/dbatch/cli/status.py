@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbatch.cli.upkeep_text import duration_text, escaped
+from dbatch.cli.upkeep_text import duration_text, one_line
 
 if TYPE_CHECKING:
     from dbatch.upkeep.status import BatchStatus
@@ -114,8 +114,9 @@ def headline(found: BatchStatus) -> str:
     what = "runs" if runs.total > 1 or found.kind == "batch" else "jobs"
     counts = runs if what == "runs" else found.jobs
     percent = 100 * counts.done / max(counts.total, 1)
-    line = f"{found.name}   {found.state}   {counts.done:,}/{counts.total:,} ({percent:.1f}%)  {_statuses(counts)}"
-    return f"{line.rstrip()}  ({escaped(found.note)})" if found.note else line.rstrip()
+    done = f"{counts.done:,}/{counts.total:,} ({percent:.1f}%)"
+    line = f"{one_line(found.name)}   {found.state}   {done}  {_statuses(counts)}"
+    return f"{line.rstrip()}  ({one_line(found.note)})" if found.note else line.rstrip()
 
 
 def status_lines(found: BatchStatus) -> list[str]:
@@ -127,12 +128,12 @@ def status_lines(found: BatchStatus) -> list[str]:
         lines.append("top causes: " + "\n            ".join(map(_cause, found.causes)))
     if found.command:
         word = "resume" if found.runs.pending else "retry"
-        lines.append(f"{word}: {found.command}")
+        lines.append(f"{word}: {one_line(found.command)}")
     return lines
 
 
 def _cause(cause: Cause) -> str:
-    return f"{cause.status} {escaped(cause.error)} ({cause.count:,})"
+    return f"{cause.status} {one_line(cause.error)} ({cause.count:,})"
 
 
 def _pace(found: BatchStatus) -> str:

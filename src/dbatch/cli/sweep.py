@@ -8,7 +8,16 @@ import typer
 
 from dbatch.cli import options as common
 from dbatch.cli.batch import begin
-from dbatch.cli.batch_options import AsJson, DryRun, Name, NoProgress, OutputRoot, ProgressStyle, takes_batch_options
+from dbatch.cli.batch_options import (
+    AsJson,
+    DryRun,
+    HoldoutFrom,
+    Name,
+    NoProgress,
+    OutputRoot,
+    ProgressStyle,
+    takes_batch_options,
+)
 from dbatch.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -34,6 +43,7 @@ def sweep(
     securities: common.Securities = None,
     max_sheets: common.MaxSheets = None,
     header_row: common.HeaderRow = None,
+    bars: common.Bars = None,
     config: common.Config = None,
     assignments: common.Assignments = None,
     strategy_path: common.StrategyPath = None,
@@ -41,6 +51,7 @@ def sweep(
     only_trades: common.OnlyTrades = False,
     start_date: common.StartDate = None,
     end_date: common.EndDate = None,
+    holdout: HoldoutFrom = None,
     output_root: OutputRoot = None,
     name: Name = None,
     dry_run: DryRun = False,
@@ -56,6 +67,7 @@ def sweep(
         "securities": securities,
         "max_sheets": max_sheets,
         "header_row": header_row,
+        "bars": bars,
         "config": config,
         "strategy_path": strategy_path,
         "chunk_size": chunk_size,
@@ -69,7 +81,8 @@ def sweep(
     def load(check: Check) -> BatchFile:
         from dbatch.config.sweep import sweep_batch
 
-        fields = {"base_args": base_args} | ({} if seed is None else {"seed": seed})
+        given = {"seed": seed, "holdout": holdout}
+        fields = {"base_args": base_args} | {key: value for key, value in given.items() if value is not None}
         return sweep_batch(strategy, grid or (), most=random, fields=fields, check=check)
 
     style = Progress.none if no_progress else progress

@@ -49,6 +49,15 @@ def escaped(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def one_line(text: str) -> str:
+    """Return `text` in one line, `escaped`, new lines and tabs too.
+
+    >>> one_line("red\\x1b[31m\\n\\tnext")
+    'red\\\\x1b[31m\\\\n\\\\tnext'
+    """
+    return escaped(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def for_stdout() -> Callable[[str], str]:
     """Return what makes texts of strategies fit for stdout: on a terminal they are `escaped`, else as they are."""
     return escaped if sys.stdout.isatty() else str

@@ -12,6 +12,7 @@ from typing import Any, Final
 from dbatch.config.common import Common, checked_name, duration
 from dbatch.config.faults import Faults, shown
 from dbatch.config.grid import Axis
+from dbatch.config.holdout import holdout_at
 from dbatch.config.identity import identity
 from dbatch.config.name_lists import SECURITY_COLUMNS, names
 from dbatch.config.nodes import Node
@@ -34,6 +35,7 @@ FIELDS: Final = (
     "fail_fast",
     "timeout",
     "memory_limit",
+    "holdout",
     "base_args",
     "securities",
     "strategies",
@@ -113,7 +115,7 @@ def read_batch(mapping: Mapping[str, Any], folder: Path, faults: Faults, path: P
         batch_name,
         description,
         output_root,
-        runs=Runs(content.parts, common.seed, str(folder)),
+        runs=Runs(content.parts, common.seed, str(folder), holdout_at(top.child("holdout"))),
         path=path,
         run_tag=common.run_tag,
         seed=common.seed,

@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import Any, Final, overload
 
 from dbatch.config.grid import Axis, Grid
+from dbatch.config.holdout import Holdout
 from dbatch.config.random_draws import RandomSearch
 from dbatch.config.settings import PATHS, Setting
 
@@ -122,10 +123,17 @@ class Runs(Sequence[RunSpec]):
     A run is made anew whenever it is asked for; equal numbers give equal runs.
     """
 
-    def __init__(self, parts: Sequence[Written | Combinations], seed: int | None, folder: str) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Written | Combinations],
+        seed: int | None,
+        folder: str,
+        holdout: Holdout | None = None,
+    ) -> None:
         self._parts = tuple(parts)
         self._seed = seed
         self._folder = folder
+        self._holdout = holdout
 
     @property
     def folder(self) -> str:
@@ -163,6 +171,8 @@ class Runs(Sequence[RunSpec]):
 
     def _finished(self, index: int, draft: Draft) -> RunSpec:
         arguments = {key: _own(value) for key, value in draft.setting.arguments.items() if value is not None}
+        if self._holdout is not None:
+            arguments = self._holdout.over(draft.id, arguments)
         parameters = {key: _own(value) for key, value in draft.setting.parameters.items()}
         return RunSpec(
             index=index,

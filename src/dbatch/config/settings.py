@@ -21,6 +21,7 @@ ARGUMENTS: Final = (
     "securities",
     "max_sheets",
     "header_row",
+    "bars",
     "config",
     "chunk_size",
     "only_trades",
@@ -63,7 +64,7 @@ def argument(key: str, node: Node, folder: Path) -> Any:
     if not node.given and key != "strategy":
         return None
     match key:
-        case "strategy":
+        case "strategy" | "bars":
             return node.text()
         case "only_trades":
             return node.boolean()

@@ -18,13 +18,12 @@ import pyarrow.parquet as pq
 
 from dbatch.data.bar_clean import RawBars
 from dbatch.data.bar_header import EXPECTED_BARS, BarColumns, find_bar_columns
-from dbatch.data.csv_text import CheckedUtf8, next_line, open_text, skip_blank_line
+from dbatch.data.csv_text import CheckedUtf8, delimiter_of, next_line, open_text, skip_blank_line
 from dbatch.data.files import is_local, open_file
 from dbatch.data.names import shown
 from dbatch.errors import DataError, SchemaError
 from dbatch.model import Source
 
-_DELIMITERS: Final = ",;\t"
 _READING: Final = threading.Lock()
 """Held while a file is read: of several threads that want securities of one file, one reads it."""
 
@@ -122,7 +121,7 @@ def _read_csv(path: str) -> BarTable:
         _, offset, line = next_line(file, line) if text else ("", 0, line)
         if not text:
             raise SchemaError(f"{path}: is empty; a CSV of bars has a header with {EXPECTED_BARS}, and rows")
-        delimiter = max(_DELIMITERS, key=text.count)
+        delimiter = delimiter_of(text)
         header = next(csv.reader([text], delimiter=delimiter))
         columns = _columns(path, header, shown(text)[:200])
         keys = [f"c{number}" for number in range(len(header))]

@@ -89,8 +89,14 @@ def find_bar_columns(header: Sequence[object]) -> BarColumns | None:
 
 
 def names_bars(header: Sequence[object]) -> bool:
-    """Return whether `header` is plainly one of bars: it names open, high, low and close."""
-    return set(_meanings([_plain(cell) for cell in header])) >= {"open", "high", "low", "close"}
+    """Return whether `header` is plainly one of bars: a time and a column of closes, or those of several securities."""
+    try:
+        found = find_bar_columns(header)
+    except SchemaError:
+        return False
+    if found is None or {"type", "price"} & {_plain(cell) for cell in header}:
+        return False
+    return found.close is not None or len(found.panel) > 1
 
 
 def _meanings(names: Sequence[str]) -> list[str | None]:

@@ -41,6 +41,11 @@ class EventBlock(NamedTuple):
         return EventBlock(self.timestamps[keep], self.kinds[keep], self.prices[keep], self.volumes[keep])
 
 
+NO_EVENTS = EventBlock(
+    np.empty(0, np.int64), np.empty(0, np.int8), np.empty(0, np.float64), np.empty(0, np.int64)
+)  # fmt: skip
+
+
 def block_of(batch: pa.RecordBatch | pa.Table, where: str) -> EventBlock:
     """Return the events of `batch`, which has the columns of `schema.EVENT_COLUMNS` in any order.
 
@@ -89,6 +94,12 @@ def cut(blocks: Iterable[EventBlock], rows: int) -> Iterator[EventBlock]:
             missing -= len(begun[-1])
     if begun:
         yield _joined(begun)
+
+
+def place_of(block: EventBlock) -> tuple[int, ...] | None:
+    """Return where `block` lies in memory, by which it is known again while it lives; None where it may change."""
+    places = [column.__array_interface__["data"] for column in block]
+    return (len(block), *(place for place, _ in places)) if all(fixed for _, fixed in places) else None
 
 
 def _joined(blocks: Sequence[EventBlock]) -> EventBlock:

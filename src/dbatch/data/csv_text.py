@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import csv
 import gzip
 import re
 import zlib
@@ -53,6 +54,18 @@ def next_line(file: BinaryIO, line: int) -> tuple[str, int, int]:
         text = raw.decode("utf-8-sig" if offset == 0 else "utf-8").strip()
         if not raw or not _BLANK_LINE.fullmatch(text):
             return text, offset, line
+
+
+def header_of(path: str) -> list[str]:
+    """Return the cells of a CSV file's header, empty for an empty file. Raises what `open_text` raises."""
+    with open_text(path) as file:
+        text, _, _ = next_line(file, 0)
+    return next(csv.reader([text], delimiter=delimiter_of(text)), [])
+
+
+def delimiter_of(header: str) -> str:
+    """Return what separates the cells of `header`: a comma, unless there are more semicolons or tabs."""
+    return max(",;\t", key=header.count)
 
 
 class CheckedUtf8:

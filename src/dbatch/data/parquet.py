@@ -85,6 +85,12 @@ def parquet_facts(path: str, key: str) -> dict[str, Any] | None:
     return None if stored is None else dict(json.loads(stored))
 
 
+def parquet_names(path: str) -> list[str]:
+    """Return the names of the file's columns."""
+    with _opened(path) as file:
+        return list(file.schema_arrow.names)
+
+
 def parquet_rows(path: str) -> int:
     """Return how many rows the file has."""
     with _opened(path) as file:

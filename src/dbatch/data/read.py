@@ -68,6 +68,12 @@ def fingerprint(source: Source) -> str:
     """Return a hash of the contents of `source` and of the rules by which they are read."""
     digest = hashlib.sha256(repr((source.kind, source.sheets, source.header_row, source.only)).encode())
     digest.update(str(EVENT_RULES_VERSION).encode())
+    if source.kind == "universe":
+        from dbatch.data.securities import members_of
+
+        for member in members_of(source):
+            digest.update(fingerprint(member.source).encode())
+        return digest.hexdigest()
     if source.bars:
         read_as = (source.bars, source.column, source.zone, source.adjusted, BAR_RULES_VERSION)
         digest.update(repr(read_as).encode())

@@ -38,6 +38,10 @@ def run_one(
     started = time.perf_counter()
     try:
         faults = Faults()
+        if job.security.source.kind == "universe":
+            from dbatch.engine.universe import run_universe
+
+            return run_universe(context, job, handler_of(context, job, load), faults, stop)
         result = _run(context, job, load, stop, faults)
         return success(context, job, result, faults.lines(), time.perf_counter() - started)
     except (StorageError, InterruptedError):

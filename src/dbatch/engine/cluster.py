@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from multiprocessing import resource_tracker
 from typing import Any, Final, Literal
 
@@ -50,6 +51,25 @@ _OWN_CLUSTER: Final[dict[str, Any]] = {
 """Settings of Dask for our own clusters; worker processes get them from their nannies."""
 
 
+_LENT: ContextVar[Any] = ContextVar("lent", default=None)
+
+
+@contextmanager
+def lent(client: Any) -> Iterator[None]:
+    """Let runs on an existing cluster use `client` (None: one of their own) until the block ends; it is never closed.
+
+    Raises UsageError for a client that is closed, or asynchronous.
+    """
+    if client is not None and (client.asynchronous or client.status != "running"):
+        state = "asynchronous" if client.asynchronous else client.status
+        raise UsageError(f"client: must be a connected dask.distributed.Client, is {state}")
+    token = _LENT.set(client)
+    try:
+        yield
+    finally:
+        _LENT.reset(token)
+
+
 @contextmanager
 def open_client(kind: Kind, workers: int, *, address: str | None, dashboard: bool) -> Iterator[Any]:
     """Yield a distributed client: workers as threads of this process, as processes, or the cluster at `address`.
@@ -60,6 +80,9 @@ def open_client(kind: Kind, workers: int, *, address: str | None, dashboard: boo
     import dask
     from distributed import Client
 
+    if kind == "existing" and _LENT.get() is not None:
+        yield _LENT.get()
+        return
     _quiet()
     if kind == "existing":
         try:

@@ -1,7 +1,8 @@
 """Why a compiled strategy does not compile: the line of the strategy, what is wrong there, what would be right.
 
 The loop inlines everything, so what numba says of it is about the loop. Here `start`, `on_phase`, `on_event` and
-`on_bar` are compiled each by itself, for the types that are annotated. That is done after a failure only.
+`on_day_end`, or `start` and `on_bar`, are compiled each by itself, for the types that are annotated. That is done
+after a failure only.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from dbatch.engine.bars.signature import BarSignature, bar_signature_of
 from dbatch.engine.numba_words import Fields, first_difference, in_words, kind_of, number_hint
 from dbatch.engine.signature import signature_of
 from dbatch.engine.unset import named_values
-from dbatch.sim import Account, Bar, BarOrder, Event, Fill
+from dbatch.sim import Account, Bar, BarOrder, DatedFill, Event, Fill
 from dbatch.strategies import BarStrategy, EventStrategy
 
 _LIBRARIES: Final = (Path(__file__).parents[1], Path(numba.__file__).parent)
@@ -64,6 +65,10 @@ def _fault_alone(strategy: EventStrategy | BarStrategy) -> str | None:
     return None
 
 
+def _told_fills(number: int) -> str:
+    return f"with {number} fill{'s' * (number != 1)} as annotated"
+
+
 class _Ask(NamedTuple):
     """One function of a strategy, the types of its arguments, the type that it must return, and why."""
 
@@ -81,11 +86,12 @@ def _asks(strategy: EventStrategy | BarStrategy) -> list[_Ask]:
     params, state, fill = map(_numba_type, (signature.params_type, signature.state_type, Fill))
     event = types.BaseTuple.from_types((types.int64, types.int8, types.float64, *[types.int64] * 3), Event)
     ending = types.Tuple((state, types.UniTuple(fill, signature.fills)))
-    fills = f"with {signature.fills} fill{'s' * (signature.fills != 1)} as annotated"
+    dated = types.Tuple((state, types.UniTuple(_numba_type(DatedFill), max(signature.day_end_fills, 1))))
     asked = {
         "start": ((params,), state, "as annotated"),
         "on_phase": ((params, state, types.int64, types.int64), state, "as annotated"),
-        "on_event": ((params, state, event), ending, fills),
+        "on_event": ((params, state, event), ending, _told_fills(signature.fills)),
+        "on_day_end": ((params, state, types.boolean), dated, _told_fills(signature.day_end_fills)),
     }
     return [_Ask(function, *asked[role]) for role, function in signature.functions.items()]
 
@@ -105,7 +111,7 @@ def _asks_of_bars(signature: BarSignature) -> list[_Ask]:
 def _fields_named(dispatchers: Iterable[Any]) -> Fields:
     """Return the fields of the NamedTuple classes that functions, and what they call, name or are annotated with."""
     found: dict[str, tuple[str, ...]] = {}
-    waiting: list[Any] = [Event, Fill, Bar, Account, BarOrder, *dispatchers]
+    waiting: list[Any] = [Event, Fill, DatedFill, Bar, Account, BarOrder, *dispatchers]
     seen: set[int] = set()
     while waiting:
         value = waiting.pop()

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any, Final
 
 import numpy as np
 
-from dbatch.data.blocks import EventBlock
-from dbatch.engine.fills import Fills, fill_columns, join_fills
+from dbatch.data.blocks import NO_EVENTS, EventBlock
+from dbatch.engine.fills import NO_FILLS, Fills, fill_columns
+from dbatch.engine.kept_fills import KeptFills
 from dbatch.engine.kernel import Kernel, flatten, readable_compile_errors, ready_kernel
 from dbatch.engine.sessions import read_only, sessions_of
 from dbatch.errors import HandlerError
 from dbatch.strategies import EventStrategy
 
 FILL_ROOM: Final = 1 << 17
-"""Fills that a thread's arrays hold: 6 MB."""
+"""Fills that a thread's table holds before they are copied away: 6 MB, shared by the sets of parameters."""
 
 _THREAD: Final = threading.local()
-_NO_FILLS: Final = join_fills([])
 _NO_DAYS: Final = np.empty(0, np.int64)
+_NO_SESSIONS: Final = np.empty((0, 5), np.int64)
+_NOTHING: Final = tuple(map(read_only, NO_EVENTS))
 _NO_PHASE: Final = (np.iinfo(np.int64).min, -1)
 
 
@@ -45,7 +46,7 @@ class Passage:
         self._state = (np.zeros((sets, loop.state_ints), np.int64), np.zeros((sets, loop.state_floats), np.float64))
         self._phase = np.array(_NO_PHASE)
         self._written = np.zeros(sets, np.int64)
-        self._pieces: list[list[np.ndarray]] = [[] for _ in sections]
+        self._kept = [KeptFills() for _ in sections]
         self._told = 0
         self._fresh = True
         self._days: list[np.ndarray] = []
@@ -74,47 +75,50 @@ class Passage:
         if sessions.last_price is not None:
             self.last_price = sessions.last_price
 
+    def finish(self) -> None:
+        """Go on past the last event: where the strategy has something to do at the end of a day, the last one ends."""
+        if self._strategy.on_day_end is None:
+            return
+        self._keep_fills()
+        with readable_compile_errors(self._strategy):
+            self._call(0, 0, _NO_SESSIONS, _NOTHING, at_end=True)
+
     def fills(self) -> list[Fills]:
         """Return the fills of each set."""
         self._keep_fills()
-        return [join_fills(pieces) if pieces else _NO_FILLS for pieces in self._pieces]
+        return [kept.since() for kept in self._kept]
 
     def new_fills(self) -> Fills:
         """Return the first set's fills since this was asked last."""
         self._keep_fills()
-        told, self._told = self._told, len(self._pieces[0])
-        return join_fills(self._pieces[0][told:])
+        told, self._told = self._told, len(self._kept[0])
+        return self._kept[0].since(told)
 
     def _replay(self, table: np.ndarray, columns: tuple[np.ndarray, ...]) -> None:
-        _, out = _fill_room()
-        room = FILL_ROOM // len(self._written)
         session = row = 0
         while session < len(table) or self._fresh:
-            session, row = self._kernel.replay(
-                session,
-                row,
-                table,
-                *columns,
-                *self._params,
-                self._fresh,
-                *self._state,
-                self._phase,
-                room,
-                self._written,
-                *out,
-            )
-            self._fresh = False
+            session, row = self._call(session, row, table, columns, at_end=False)
             if session < len(table):
-                self._keep_fills()
+                self._keep_fills(row / len(columns[0]))
 
-    def _keep_fills(self) -> None:
+    def _call(
+        self, session: int, row: int, table: np.ndarray, columns: tuple[np.ndarray, ...], *, at_end: bool
+    ) -> tuple[int, int]:
+        room = FILL_ROOM // len(self._kept)
+        where = (session, row, table, *columns)
+        how = (*self._params, self._fresh, at_end, *self._state, self._phase, room, self._written)
+        self._fresh = False
+        reached: tuple[int, int] = self._kernel.replay(*where, *how, *_fill_room()[1])
+        return reached
+
+    def _keep_fills(self, done: float = 1.0) -> None:
         """Copy the fills out of the arrays that the loop writes to, and have it begin there anew."""
         table, _ = _fill_room()
-        room = FILL_ROOM // len(self._written)
-        for number, (pieces, written) in enumerate(zip(self._pieces, self._written.tolist(), strict=True)):
+        room = FILL_ROOM // len(self._kept)
+        for number, (kept, written) in enumerate(zip(self._kept, self._written.tolist(), strict=True)):
             if written:
                 begin = number * room
-                pieces.append(table[:, begin : begin + written].copy())
+                kept.add(table[:, begin : begin + written], done)
         self._written[:] = 0
 
 
@@ -126,13 +130,9 @@ def _kernel(strategy: EventStrategy) -> Kernel:
 
 
 def _fill_room() -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """Return this thread's table for the loop to write fills into, and its columns.
-
-    Memory touched once serves all jobs. It is one table, so that what a job keeps is one piece of memory: of six
-    small ones malloc gives the last back to the system each time, and touching them anew took a tenth of the loop.
-    """
+    """Return this thread's table for the loop to write fills into, and its columns: touched once for all jobs."""
     found: tuple[np.ndarray, tuple[np.ndarray, ...]] | None = getattr(_THREAD, "fills", None)
     if found is None or found[0].shape[1] != FILL_ROOM:
-        table = np.empty((len(fields(Fills)), FILL_ROOM), np.int64)
+        table = np.empty((len(NO_FILLS), FILL_ROOM), np.int64)
         found = _THREAD.fills = table, fill_columns(table)
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,6 +46,21 @@ class Execution:
             return "existing"
         return self.cluster or ("threads" if light else "processes")
 
+    def told(self, slots: int, contexts: Collection[RunContext]) -> str:
+        """Return in one line what cluster runs the jobs of `contexts`, `slots` at a time, and why."""
+        kind = self.kind(is_light(contexts))
+        if kind == "existing":
+            return f"executor: the cluster at {self.scheduler}, {slots} at a time (--scheduler)"
+        if self.cluster is not None:
+            why = "as asked for"
+        elif all(context.isolated for context in contexts):
+            why = "auto: each job has a process of its own"
+        elif kind == "threads":
+            why = "auto: compiled loops run side by side"
+        else:
+            why = "auto: Python handlers need an interpreter each"
+        return f"executor: {kind}, {slots} at a time ({why})"
+
     def ordered(self, jobs: Iterable[Job]) -> list[Job]:
         """Return `jobs` in the order in which they are started."""
         if self.shuffle is not None:
@@ -77,7 +92,7 @@ def execute(
     known = {context.run_id: context for context in contexts}
     control = control or Control()
     slots = execution.slots(at_most)
-    kind = execution.kind(all(context.compiled or context.isolated for context in known.values()))
+    kind = execution.kind(is_light(known.values()))
     if kind == "serial":
         from dbatch.engine.ready import load
         from dbatch.engine.sequential import run_sequential
@@ -98,6 +113,11 @@ def execute(
         running = max(sum(client.nthreads().values()), 1)
         on_start(running, dashboard_link(client, kind) if execution.dashboard else None)
         yield from run_distributed(client, plugin, known, units, control, near=kind != "existing")
+
+
+def is_light(contexts: Iterable[RunContext]) -> bool:
+    """Return whether all jobs leave the interpreter be: they are compiled, or have processes of their own."""
+    return all(context.compiled or context.isolated for context in contexts)
 
 
 def _cores() -> int:

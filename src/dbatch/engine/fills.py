@@ -27,6 +27,9 @@ _WHOLE: set[Any] = {int, np.int64}
 _NUMBER: set[Any] = {*_WHOLE, float, np.float64}
 _NAMES = ("timestamps", "prices", "quantities", "realized", "positions", "pnl")
 _DTYPES = ("int64", "float64", "int64", "float64", "int64", "float64")
+NO_FILLS = np.empty((len(_DTYPES), 0), np.int64)
+"""A table of fills, as `fill_columns` takes it, without any."""
+
 _STORED = {"int64": np.dtype("<i8"), "float64": np.dtype("<f8")}
 
 
@@ -93,13 +96,6 @@ def fill_columns(table: np.ndarray) -> tuple[np.ndarray, ...]:
     return table[0], reals[1], table[2], reals[3], table[4], reals[5]
 
 
-def join_fills(pieces: Sequence[np.ndarray]) -> Fills:
-    """Return the fills of `pieces`, tables as `fill_columns` takes them, in order, as one."""
-    if len(pieces) == 1:
-        return Fills(*fill_columns(pieces[0]))
-    return Fills(*fill_columns(np.concatenate([np.empty((len(_DTYPES), 0), np.int64), *pieces], axis=1)))
-
-
 def fills_of_trades(trades: Any) -> Fills:
     """Return a plain handler's `state["trades"]` (a list of dicts in order of execution) as fills.
 
@@ -108,7 +104,7 @@ def fills_of_trades(trades: Any) -> Fills:
     if isinstance(trades, str | bytes) or not isinstance(trades, Sequence):
         raise HandlerError(f"state['trades'] is {type(trades).__name__}, must be a list of dicts")
     if not len(trades):
-        return join_fills([])
+        return Fills(*fill_columns(NO_FILLS))
     usual = _usual_columns(trades)
     if usual is not None:
         return Fills(*usual)

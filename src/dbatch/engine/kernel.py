@@ -7,6 +7,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import numpy as np
 
 from dbatch.cache import cache_dir
 from dbatch.engine.loop import Loop, generate_loop
+from dbatch.engine.numba_start import spare_copies, start_numba
 from dbatch.engine.signature import signature_of
 from dbatch.engine.sources import reached_sources
 from dbatch.errors import HandlerError
@@ -30,6 +32,8 @@ _CHECKED: Final = "every variable is set"
 """What a loop in the cache was checked for; other words have every one checked again."""
 
 _LONGEST_COMPILATION_SEC: Final = 120.0
+_WRITTEN: Final = 946_684_800.0
+"""When any loop's source was written, in Unix seconds: numba drops what it compiled when the file seems newer."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,11 @@ def compile_once(functions: Iterable[tuple[Any, tuple[Any, ...]]]) -> None:
 
     What the cache does not hold is compiled by one process, while others wait for it and then load it.
     """
+    start_numba()
     pairs = list(functions)
     folder = Path(pairs[0][0].py_func.__code__.co_filename).parent
     with _one_at_a_time(folder, len(pairs)):
+        spare_copies()
         for function, types in pairs:
             function.compile(types)
 
@@ -168,7 +174,7 @@ def _argument_types() -> tuple[tuple[Any, ...], ...]:
     whole, real, wholes, reals = (Array(kind, rows, "C") for rows in (1, 2) for kind in (int64, float64))
     find_sessions = (int64, times, kinds, prices, boolean, whole, wholes)
     rows = (int64, int64, wholes, times, kinds, prices, times)
-    sets = (wholes, reals, boolean, wholes, reals, whole, int64, whole)
+    sets = (wholes, reals, boolean, boolean, wholes, reals, whole, int64, whole)
     return find_sessions, (*rows, *sets, whole, real, whole, real, whole, real)
 
 
@@ -176,9 +182,10 @@ def _argument_types() -> tuple[tuple[Any, ...], ...]:
 def _one_at_a_time(folder: Path, functions: int) -> Iterator[None]:
     """Keep other processes from compiling what belongs into `folder`, where it is not there yet.
 
-    Compiling twice does no harm. So whoever cannot lock, or waits for long, goes on without.
+    Compiling twice does no harm. So whoever cannot lock, or waits for long, goes on without. The lock is let go of
+    with the process that holds it; its file, which is empty, is never asked for again and goes with the folder.
     """
-    if len(list(folder.glob("*.nbi"))) == functions:
+    if len(list(folder.glob("__pycache__/*.nbc"))) >= functions:
         yield
         return
     from filelock import FileLock, Timeout
@@ -221,6 +228,7 @@ def _publish(path: Path, text: str) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
+    os.utime(temporary, (time.time(), _WRITTEN))
     os.replace(temporary, path)
 
 

@@ -76,14 +76,14 @@ def find_sessions(row, timestamps, kinds, prices, priced_only, windows, sessions
 
 
 @njit(nogil=True, cache=True)
-def replay(session, row, sessions, timestamps, kinds, prices, volumes, params_ints, params_floats, fresh,
+def replay(session, row, sessions, timestamps, kinds, prices, volumes, params_ints, params_floats, fresh, at_end,
            ints, floats, clock, room, written, out_times, out_prices, out_quantities, out_realized,
            out_positions, out_pnl):
     """Replay `sessions[session:]` from `row` on under each set of parameters; return (session, row) to go on at.
 
     That is (number of sessions, ...) unless a set has no room left for its fills. A set has a row of `params_ints`,
     `params_floats`, `ints` and `floats`, and `room` places of the outputs, of which `written` are used. `clock` is
-    day and phase of the last event.
+    day and phase of the last event. With `at_end` the last day ends, and nothing is replayed.
     """
     sets = np.uint64(params_ints.shape[0])
     if fresh:
@@ -91,16 +91,18 @@ def replay(session, row, sessions, timestamps, kinds, prices, volumes, params_in
             params = {params}
             state = start(params)
 {saves_at_start}
+{ends_last_day}
     while session < sessions.shape[0]:
         last = sessions[session, 1]
         day = sessions[session, 2]
         phase = sessions[session, 3]
         row = max(row, sessions[session, 0])
         while row < last:
-            space = (room - written.max()) // {most_fills}
+            space = (room - {day_end_fills} - written.max()) // {most_fills}
             if space < 1:
                 return session, row
             after = min(row + min(RUN, space), last)
+            is_day_over = day != clock[0] and clock[0] != NOT_A_TIME
             is_other_phase = day != clock[0] or phase != clock[1]
             clock[0] = day
             clock[1] = phase
@@ -109,6 +111,7 @@ def replay(session, row, sessions, timestamps, kinds, prices, volumes, params_in
                 state = {state}
                 base = k * np.uint64(room)
                 place = base + np.uint64(written[k])
+{ends_day}
 {on_phase}
                 for i in range(np.uint64(row), np.uint64(after)):
                     timestamp = timestamps[i]
@@ -127,6 +130,26 @@ def replay(session, row, sessions, timestamps, kinds, prices, volumes, params_in
 _ON_PHASE = """if is_other_phase:
     state = on_phase(params, state, day, phase)"""
 
+_END_DAY = """if is_day_over:
+    state, ended = on_day_end(params, state, False)
+    {fills}, = ended
+{records}"""
+
+_END_LAST_DAY = """if at_end:
+    for k in range(sets):
+        if clock[0] == NOT_A_TIME:
+            continue
+        params = {params}
+        state = {state}
+        base = k * np.uint64(room)
+        place = base + np.uint64(written[k])
+        state, ended = on_day_end(params, state, True)
+        {fills}, = ended
+{records}
+        written[k] = place - base
+{saves}
+    return session, row"""
+
 _RECORD = """if fill_{index}.quantity != 0:
     out_times[place] = timestamp
     out_prices[place] = fill_{index}.price
@@ -135,6 +158,10 @@ _RECORD = """if fill_{index}.quantity != 0:
     out_positions[place] = fill_{index}.position
     out_pnl[place] = fill_{index}.pnl
     place += np.uint64(1)"""
+
+_RECORD_DATED = _RECORD.replace("= timestamp", "= dated_{index}.timestamp").replace(
+    " fill_{index}.", " dated_{index}.fill."
+)
 
 
 @dataclass(frozen=True)
@@ -176,6 +203,11 @@ def generate_loop(strategy: EventStrategy) -> Loop:
     functions = {role: function.py_func for role, function in signature.functions.items()}
     names = {role: (function.__module__, function.__name__) for role, function in functions.items()}
     names |= {alias: origin for origin, alias in state.imports.items()}
+    dated = [_RECORD_DATED.format(index=index) for index in range(signature.day_end_fills)]
+    ending = {"fills": ", ".join(f"dated_{index}" for index in range(signature.day_end_fills))}
+    last_day = _END_LAST_DAY.format(
+        **ending, params=params_text, state=state_text, records=lines(8, dated), saves=lines(8, state.saves)
+    )
     text = _TEMPLATE.format(
         strategy=functions["on_event"].__module__,
         names="\n".join(f"{name} = sys.modules[{module!r}].{value}" for name, (module, value) in names.items()),
@@ -183,6 +215,9 @@ def generate_loop(strategy: EventStrategy) -> Loop:
         state=state_text,
         saves_at_start=lines(12, state.saves),
         on_phase=lines(16, [_ON_PHASE] if "on_phase" in functions else []),
+        ends_day=lines(16, [_END_DAY.format(**ending, records=lines(4, dated))] if dated else []),
+        ends_last_day=lines(4, [last_day] if dated else []),
+        day_end_fills=signature.day_end_fills,
         most_fills=signature.fills,
         fills=", ".join(f"fill_{index}" for index in range(signature.fills)),
         records=lines(20, [_RECORD.format(index=index) for index in range(signature.fills)]),

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from dbatch.data.blocks import NOT_A_TIME, EventBlock
+from dbatch.data.blocks import NOT_A_TIME, EventBlock, place_of
 from dbatch.engine.fills import Fills, fills_of_trades
 from dbatch.engine.sessions import last_print
 from dbatch.errors import HandlerError
@@ -86,7 +86,7 @@ def _delivery(block: EventBlock) -> _Delivery:
     """
     if len(block) > _SMALL:
         return _made(block, is_shared=False)
-    place = _place(block)
+    place = place_of(block)
     kept = getattr(_THREAD, "delivery", None)
     if kept is None or place is None or kept[0] != place:
         kept = _THREAD.delivery = (place, block, _made(block, is_shared=True))  # the block lives, so the place is its
@@ -99,12 +99,6 @@ def _made(block: EventBlock, *, is_shared: bool) -> _Delivery:
     kept = block if seen.all() else block.rows(seen)
     days = _days_of(kept.timestamps[kept.kinds == _TRADE])
     return _Delivery(chunk_of(kept) if len(kept) else None, is_shared, len(kept), days, last_print(block))
-
-
-def _place(block: EventBlock) -> tuple[Any, ...] | None:
-    """Return where `block` lies in memory, by which it is known again while it lives; None where it may change."""
-    places = [column.__array_interface__["data"] for column in block]
-    return (len(block), *places) if all(is_read_only for _, is_read_only in places) else None
 
 
 def _days_of(times: np.ndarray) -> tuple[int, ...]:

@@ -7,12 +7,15 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
+import dbatch.portfolio
 from dbatch.data.read import fingerprint
 from dbatch.model import Job, Security, StrategyRef, Window
 from dbatch.plugins.hashing import source_hash
 from dbatch.plugins.loading import outside_files
+from dbatch.portfolio import PortfolioStrategy
 from dbatch.schema import RESULT_SCHEMA_VERSION
 from dbatch.strategies import BarStrategy, CompiledStrategy, EventStrategy
 
@@ -41,6 +44,8 @@ def code_hash(ref: StrategyRef, handler: object) -> str:
     parts = [ref.source_hash, f"{ref.module.rpartition('.')[2]}.{ref.factory}"]
     if outside := outside_files(ref):
         parts.append(source_hash(outside))
+    if isinstance(handler, PortfolioStrategy):
+        parts.append(source_hash(_portfolio_rules()))
     if isinstance(handler, CompiledStrategy):
         parts.append(_loop_hash(handler))
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
@@ -56,6 +61,12 @@ def _loop_hash(strategy: CompiledStrategy) -> str:
     from dbatch.engine.bars.kernel import compile_bar_kernel
 
     return compile_bar_kernel(strategy if isinstance(strategy, BarStrategy) else follower(strategy)).sources_hash
+
+
+def _portfolio_rules() -> dict[str, bytes]:
+    """Return the files that say how weights become an account, by name."""
+    folder = Path(dbatch.portfolio.__file__).parent
+    return {path.name: path.read_bytes() for path in folder.glob("*.py")}
 
 
 def make_jobs(

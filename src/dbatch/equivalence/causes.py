@@ -11,6 +11,7 @@ from typing import Literal
 
 from dbatch.batch import RunRequest
 from dbatch.data.read import DEFAULT_CHUNK_ROWS
+from dbatch.data.securities import UNIVERSE
 from dbatch.engine.execute import Execution
 from dbatch.equivalence.columns import Tolerance
 from dbatch.equivalence.compare import compare_results
@@ -69,8 +70,11 @@ class Trials:
 
 
 def _limited(request: RunRequest, securities: Sequence[str] | None) -> RunRequest:
-    """Return `request` for `securities` alone, without what `--set` says of others: it would be refused."""
-    if securities is None:
+    """Return `request` for `securities` alone, without what `--set` says of others: it would be refused.
+
+    A universe is all that was asked for.
+    """
+    if securities is None or UNIVERSE in securities:
         return request
     asked = {name.casefold() for name in securities}
     overrides = {

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from dbatch.equivalence.columns import Tolerance, digest_of, kind_of, same_kind, unequal_rows
-from dbatch.equivalence.results import VALUE_COLUMNS, ResultSet, SecurityResult, load_fills, paired
+from dbatch.equivalence.results import VALUE_COLUMNS, ResultSet, SecurityResult, load_accounts, load_fills, paired
 from dbatch.errors import DataError, UsageError
 from dbatch.schema import FILL_COLUMNS, METRIC_COLUMNS
 
@@ -32,8 +32,9 @@ class Columns:
 class Difference:
     """The first place where two results differ.
 
-    `table` is "fills" or "summary", `column` the column, `row` the fill's number from 0 (None where a whole column
-    differs), `left` and `right` its values; `left_rows` and `right_rows` are the fills around it, by number.
+    `table` is "fills", "summary" or one of a portfolio's account, `column` the column, `row` the fill's number from 0
+    (None where a whole column differs), `left` and `right` its values; `left_rows` and `right_rows` are the fills
+    around it, by number.
     """
 
     table: str
@@ -201,11 +202,33 @@ def _results(
         rows = max(len(mine), len(theirs))
         digests = digest_of(mine), digest_of(theirs)
         differing, difference = compare_fills(mine, theirs, columns.fills, tolerance)
+        if difference is None:
+            more_rows, differing, difference = _compare_accounts(left, right, tolerance)
+            rows += more_rows
     difference = difference or _compare_values(left.values, right.values, asked, tolerance)
     verdict: Verdict = "equal" if difference is None else "differs"
     more = f" ({differing:,} of {rows:,} fills differ)" if differing else ""
     reason = "" if difference is None else f"{difference}{more}"
     return SecurityComparison(name, verdict, reason, rows, differing, len(asked), digests, difference)
+
+
+def _compare_accounts(
+    left: SecurityResult, right: SecurityResult, tolerance: Tolerance
+) -> tuple[int, int, Difference | None]:
+    """Return how many rows of portfolios' accounts there are, how many of one table differ, and the first that does."""
+    rows = 0
+    mine, theirs = load_accounts(left), load_accounts(right)
+    for name in dict.fromkeys([*mine, *theirs]):
+        if name not in mine or name not in theirs:
+            sides = ["there" if name in side else "absent" for side in (mine, theirs)]
+            return rows, 0, Difference(name, "all columns", None, sides[0], sides[1])
+        one, other = mine[name], theirs[name]
+        rows += max(len(one), len(other))
+        differing, found = compare_fills(one, other, one.column_names, tolerance)
+        if found is not None:
+            place = found.column if found.row is None else f"row {found.row}, {found.column}"
+            return rows, differing, Difference(name, place, None, found.left, found.right)
+    return rows, 0, None
 
 
 def compare_fills(

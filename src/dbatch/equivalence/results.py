@@ -16,6 +16,7 @@ from dbatch.equivalence.damage import damage_of
 from dbatch.errors import DataError, DataNotFoundError, DbatchError
 from dbatch.model import Receipt
 from dbatch.reference.loop import OUTCOMES_NAME
+from dbatch.results.accounts import account_files
 from dbatch.results.folder import MANIFEST_NAME
 from dbatch.results.ledger import read_receipts
 from dbatch.results.part import read_fills
@@ -30,7 +31,8 @@ class SecurityResult:
     """What a folder says of one security: `values` of the summary by column, and its fills, read when asked for.
 
     `status` is "success" or what befell it, with the cause in `error`; `find_damage` looks whether the folder
-    contradicts itself, and says in which way.
+    contradicts itself, and says in which way. `load_accounts` gives the tables of a portfolio by name, none of any
+    other job.
     """
 
     security: str
@@ -40,6 +42,7 @@ class SecurityResult:
     load: Callable[[], pa.Table] = pa.Table
     find_damage: Callable[[], str | None] = lambda: None
     events: int | None = None
+    load_accounts: Callable[[], Mapping[str, pa.Table]] = dict
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,15 @@ def _reference(folder: Path) -> ResultSet:
             securities[name] = SecurityResult(name, facts["status"], facts["error"])
             continue
         load = partial(pq.read_table, folder / facts["fills"])
-        securities[name] = SecurityResult(name, "success", values=facts["values"], load=load, events=facts["rows"])
+        accounts = {table: folder / file for table, file in facts.get("accounts", {}).items()}
+        securities[name] = SecurityResult(
+            name,
+            "success",
+            values=facts["values"],
+            load=load,
+            events=facts["rows"],
+            load_accounts=partial(_tables, accounts),
+        )
     return ResultSet(folder, "reference", securities, stored["strategy"])
 
 
@@ -108,7 +119,12 @@ def _of_receipt(folder: Path, name: str, receipt: Receipt | None) -> SecurityRes
         load=partial(read_fills, folder, receipt),
         find_damage=partial(damage_of, folder, receipt),
         events=receipt.rows,
+        load_accounts=partial(_tables, account_files(folder, receipt.key)),
     )
+
+
+def _tables(files: Mapping[str, Path]) -> Mapping[str, pa.Table]:
+    return {name: pq.read_table(path, page_checksum_verification=True) for name, path in files.items()}
 
 
 def paired(left: ResultSet, right: ResultSet) -> Iterator[tuple[str, SecurityResult | None, SecurityResult | None]]:
@@ -123,6 +139,14 @@ def paired(left: ResultSet, right: ResultSet) -> Iterator[tuple[str, SecurityRes
         yield name, mine, None if other is None else rest.pop(other)
     for name, theirs in rest.items():
         yield name, None, theirs
+
+
+def load_accounts(result: SecurityResult) -> Mapping[str, pa.Table]:
+    """Return the tables of a portfolio's account by name. Raises DataError where they cannot be read."""
+    try:
+        return result.load_accounts()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{result.security}: its account cannot be read ({str(error).splitlines()[0]})") from error
 
 
 def load_fills(result: SecurityResult) -> pa.Table:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dbatch.metrics.daily import DEFAULT_CAPITAL
+from dbatch.metrics.daily import DAYS_PER_YEAR, DEFAULT_CAPITAL
 
 
 class DailyDrawdowns(NamedTuple):
@@ -19,6 +19,17 @@ class DailyDrawdowns(NamedTuple):
 
     depth: np.ndarray
     pct: np.ndarray
+
+
+class DrawdownDates(NamedTuple):
+    """A fall of `depth` in currency: the first day below the peak, the deepest one, the first one back at the peak
+    (None: not yet), days since 1970; and how many calendar `days` from start to end, or to the last day."""
+
+    depth: float
+    start: int
+    trough: int
+    end: int | None
+    days: int
 
 
 def sums(values: np.ndarray, run_of: np.ndarray, runs: int) -> np.ndarray:
@@ -78,6 +89,61 @@ def united_days(days: Sequence[np.ndarray], daily_pnl: Sequence[np.ndarray]) -> 
     for own, pnl in zip(days, daily_pnl, strict=True):
         total[:, np.searchsorted(union, own)] += pnl
     return union, total
+
+
+def annual_returns_pct(
+    daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL, days_per_year: float = DAYS_PER_YEAR
+) -> np.ndarray:
+    """Return of each run the mean daily P&L x `days_per_year` in per cent of the capital; NaN without days.
+
+    `daily_pnl` is float64 currency, a row for each run, a column for each day. Nothing is reinvested, so it is not
+    compounded.
+
+    >>> annual_returns_pct(np.array([[100.0, -50.0]]), capital=1_000.0, days_per_year=250.0).tolist()
+    [625.0]
+    """
+    if not daily_pnl.shape[1]:
+        return np.full(len(daily_pnl), np.nan)
+    mean: np.ndarray = daily_pnl.mean(axis=1) * (days_per_year / capital * 100.0)
+    return mean
+
+
+def calmar_ratios(
+    daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL, days_per_year: float = DAYS_PER_YEAR
+) -> np.ndarray:
+    """Return of each run its annual return / the deepest fall of its daily equity, both in per cent; NaN without one.
+
+    Over the whole series rather than 36 months. Source: Young (1991), "Calmar Ratio: A Smoother Tool", Futures 20(1).
+
+    >>> calmar_ratios(np.array([[100.0, -300.0, 250.0]]), capital=900.0, days_per_year=252.0).round(6).tolist()
+    [15.555556]
+    """
+    fall = daily_drawdowns(daily_pnl, capital=capital).pct
+    return shares(annual_returns_pct(daily_pnl, capital=capital, days_per_year=days_per_year), fall)
+
+
+def deepest_drawdown(
+    days: np.ndarray, daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL
+) -> DrawdownDates | None:
+    """Return when the deepest fall of one run's daily equity was, None where it never fell; the first of several.
+
+    `days` int, days since 1970, rising, and `daily_pnl` float64 currency have one length.
+
+    >>> deepest_drawdown(np.array([5, 6, 9, 12]), np.array([10.0, -4.0, -1.0, 7.0]))
+    DrawdownDates(depth=5.0, start=6, trough=9, end=12, days=6)
+    """
+    total = np.cumsum(daily_pnl)
+    peak = np.maximum.accumulate(np.maximum(total, 0.0))
+    fall = peak - total
+    if not len(fall) or not fall.max() > 0.0:
+        return None
+    trough = int(fall.argmax())
+    above = np.flatnonzero(fall[:trough] <= 0.0)
+    start = int(above[-1]) + 1 if len(above) else 0
+    back = np.flatnonzero(fall[trough:] <= 0.0)
+    end = int(days[trough + back[0]]) if len(back) else None
+    until = int(days[-1]) if end is None else end
+    return DrawdownDates(float(fall[trough]), int(days[start]), int(days[trough]), end, until - int(days[start]))
 
 
 def daily_drawdowns(daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL) -> DailyDrawdowns:

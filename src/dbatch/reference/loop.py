@@ -27,6 +27,15 @@ from dbatch.plugins.loading import declared_needs, make_handler, where_it_broke
 from dbatch.reference.plain_read import read_whole
 
 OUTCOMES_NAME: Final = "reference.json"
+_FILL_TYPES: Final = {
+    "timestamp": pa.timestamp("ns"),
+    "side": pa.string(),
+    "fill_price": pa.float64(),
+    "fill_qty": pa.int64(),
+    "realized_pnl": pa.float64(),
+    "position": pa.int64(),
+    "pnl": pa.float64(),
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,8 @@ def _plan_made_elsewhere(request: RunRequest) -> Plan:
 
 def _outcome(plan: Plan, request: RunRequest, job: Job, how: How, path: Path) -> dict[str, Any]:
     try:
+        if job.security.source.kind == "universe":
+            return _account(plan, request, job, path)
         result = _result(plan, request, job, how)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - filed under its security, with its traceback
         columns = missing_columns(error)
@@ -87,6 +98,20 @@ def _outcome(plan: Plan, request: RunRequest, job: Job, how: How, path: Path) ->
         **result.fills.metrics()._asdict(),
     }
     return {"status": "success", "error": "", "rows": result.rows, "values": values, "fills": path.name}
+
+
+def _account(plan: Plan, request: RunRequest, job: Job, path: Path) -> dict[str, Any]:
+    """Return what becomes of a portfolio's job, which has no fills: its orders, and what its account amounts to."""
+    from dbatch.reference.plain_universe import account_of
+
+    handler = make_handler(plan.ref, plan.sections.mapping)
+    rows, values, tables = account_of(handler, job, request.window)
+    pq.write_table(pa.table({name: pa.array([], kind) for name, kind in _FILL_TYPES.items()}), path)
+    accounts = {name: f"{path.stem}-{name}.parquet" for name in tables}
+    for name, table in tables.items():
+        pq.write_table(table, path.with_name(accounts[name]))
+    found = {"status": "success", "error": "", "rows": rows, "values": values}
+    return {**found, "fills": path.name, "accounts": accounts}
 
 
 def _result(plan: Plan, request: RunRequest, job: Job, how: How) -> JobResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bdb
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,17 +20,23 @@ from dbatch.plugins.loading import declared_needs, make_handler
 from dbatch.replay.delivery import Rows, Until, numbered
 from dbatch.replay.inputs import Inputs
 from dbatch.replay.moments import moment_text
+from dbatch.replay.own_order import before_last_day, in_own_order
+from dbatch.strategies import EventStrategy
 
 Deliver = Callable[[Iterable[Rows]], Iterator[EventBlock]]
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A job's `result`, or the `receipt` of its failure and the `error` that was it."""
+    """A job's `result`, or the `receipt` of its failure and the `error` that was it.
+
+    Where a cut leaves fills unknown that lie before it, the result has those up to `known_to` alone.
+    """
 
     result: JobResult | None
     receipt: Receipt | None = None
     error: BaseException | None = None
+    known_to: int | None = None
 
 
 def attempt(
@@ -53,8 +60,11 @@ def attempt(
     started = time.perf_counter()
     try:
         events = read_events(job.security, context.chunk_rows, faults)
-        blocks = deliver(until(numbered(events, context.window)))
+        handler, pieces, untimed = in_own_order(handler, job.section, numbered(events, context.window))
+        blocks = deliver(until(pieces))
         result = run_job(handler, job.config_name, job.section, blocks, needs=needs, watch=watch)
+        rows = (result.rows + untimed, result.rows_skipped + untimed)
+        result = dataclasses.replace(result, rows=rows[0], rows_skipped=rows[1])
         if not until.was_cut:
             result = with_events(result, context, job, faults)
     except bdb.BdbQuit as error:
@@ -63,4 +73,7 @@ def attempt(
         return Attempt(None, failure(context, job, error, time.perf_counter() - started), error)
     if until.was_cut and result.rows == 0:
         raise UsageError(f"--until: {job.security.name} has no event up to {moment_text(until.moment or 0)}")
+    if until.was_cut and isinstance(handler, EventStrategy) and handler.on_day_end is not None:
+        fills, known_to = before_last_day(result.fills, until.last)
+        return Attempt(dataclasses.replace(result, fills=fills), known_to=known_to)
     return Attempt(result)

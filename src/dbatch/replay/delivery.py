@@ -37,13 +37,15 @@ def numbered(blocks: Iterable[EventBlock], window: Window) -> Iterator[Rows]:
 class Until:
     """Cuts a source before its first event after `moment`; None cuts nothing.
 
-    Afterwards `was_cut` says whether any row was left out, `time_goes_back` whether one of these is not after
-    `moment`; that takes reading on to the end, which `reads_on` asks for.
+    `last` is the time of the last row that was yielded, 0 before the first. Afterwards `was_cut` says whether any row
+    was left out, `time_goes_back` whether one of these is not after `moment`; that takes reading on to the end, which
+    `reads_on` asks for.
     """
 
     def __init__(self, moment: int | None, *, reads_on: bool) -> None:
         self.moment = moment
         self._reads_on = reads_on
+        self.last = 0
         self.was_cut = False
         self.time_goes_back = False
 
@@ -56,6 +58,7 @@ class Until:
                 late = times > (np.iinfo(np.int64).max if self.moment is None else self.moment)
                 self.was_cut = bool(late.any())
                 end = int(late.argmax()) if self.was_cut else len(times)
+                self.last = int(times[end - 1]) if end else self.last
                 yield piece.part(0, end)
             if self.was_cut and not self._reads_on:
                 return

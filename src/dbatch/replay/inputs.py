@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dbatch.config.sections import expand
-from dbatch.data.market import open_market
 from dbatch.data.read import fingerprint
+from dbatch.data.securities import open_data
 from dbatch.engine.plan import code_hash
 from dbatch.errors import DataNotFoundError, StrategyError
 from dbatch.model import Job, RunContext, Security, StrategyRef
@@ -86,7 +86,9 @@ def _data_now(stored: StoredJob, data: str | None) -> tuple[Security, str]:
 
 
 def _found_in(data: str, wanted: Security) -> Security:
-    market = open_market(data, header_row=wanted.source.header_row)
+    made = wanted.source.bars
+    interval = made if made not in ("", "rows") else None
+    market = open_data(data, bars=interval, header_row=wanted.source.header_row)
     if len(market.securities) == 1:  # whatever the file is called
         return dataclasses.replace(market.securities[0], name=wanted.name)
     return market.select([wanted.name]).securities[0]

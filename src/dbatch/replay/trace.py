@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from dbatch.schema import EVENT_TYPES
 EVENT_NAMES: Final = ("row", "timestamp", "type", "price", "volume")
 FILL_NAMES: Final = ("fills", "fill")
 _SHOWN_FILLS: Final = 10
+_AT_END: Final = -1
 
 
 class Tracer:
@@ -31,7 +33,7 @@ class Tracer:
         self._pieces = pieces
         self._read = read
         self._start = start
-        self._number: int | None = None  # of the row that is under way; None while whole blocks are
+        self._numbers: deque[int | None] = deque()  # of the rows delivered, None for a whole block, until they are seen
         self._trades = 0
 
     def deliver(self, pieces: Iterable[Rows]) -> Iterator[EventBlock]:
@@ -43,17 +45,22 @@ class Tracer:
                 reached = piece.block.timestamps >= self._start
                 begun = bool(reached.any())
                 first = int(reached.argmax()) if begun else len(piece.block)
+                self._numbers.append(None)
                 yield piece.block.rows(slice(0, first))
             for row in range(first, len(piece.block)):
-                self._number = int(piece.numbers[row])
+                self._numbers.append(int(piece.numbers[row]))
                 yield piece.block.rows(slice(row, row + 1))
 
     def watch(self, seen: Seen) -> None:
-        """Keep what the job has come to, when the last block delivered was one row of the trace."""
+        """Keep what the job has come to, when the block seen was one row of the trace.
+
+        What a strategy does after the last row has a row of its own, without an event.
+        """
         fills = self._fills_of(seen)
-        if self._number is None:
+        number = self._numbers.popleft() if self._numbers else _AT_END
+        if number is None:
             return
-        row = _event_row(self._number, seen.block)
+        row: dict[str, Scalar] = dict.fromkeys(EVENT_NAMES) if number == _AT_END else _event_row(number, seen.block)
         for name, value in self._read(seen).items():
             row[f"state.{name}" if name in row or name in FILL_NAMES else name] = value
         row["fills"] = len(fills)

@@ -12,6 +12,7 @@ from dbatch.model import Receipt
 from dbatch.replay.attempt import Attempt
 from dbatch.replay.compare import fills_up_to, first_difference, same_failure
 from dbatch.replay.delivery import Until
+from dbatch.replay.moments import moment_text
 from dbatch.replay.report import FillDifference, InputCheck, Outcome, TraceOutcome, Verdict
 from dbatch.replay.stored import StoredJob
 from dbatch.results.part import is_intact, read_fills
@@ -40,11 +41,10 @@ def judge(stored: StoredJob, found: Attempt, until: Until) -> Judgement:
     fills = found.result.fills
     now = Outcome("success", len(fills), fills.digest())
     if until.was_cut:
-        expected = fills_up_to(
-            _stored_fills(stored), until.moment or 0, len(fills), time_goes_back=until.time_goes_back
-        )
+        moment = (until.moment or 0) if found.known_to is None else found.known_to
+        expected = fills_up_to(_stored_fills(stored), moment, len(fills), time_goes_back=until.time_goes_back)
         then = Outcome("success", len(expected), expected.digest())
-        return _of_fills(then, now, expected, fills, ())
+        return _of_fills(then, now, expected, fills, _unknown(found))
     notes = tuple(_other_facts(receipt, found.result, ("market_dates", "rows", "rows_skipped")))
     if then.digest == now.digest:
         without_fills = tuple(_other_facts(receipt, found.result, ("position",)))
@@ -69,6 +69,12 @@ def notes_on(checks: Sequence[InputCheck], judgement: Judgement, trace: TraceOut
             "are cut, or on something that is no input"
         )
     return notes
+
+
+def _unknown(found: Attempt) -> tuple[str, ...]:
+    if found.known_to is None:
+        return ()
+    return (f"fills of a day are known when it is over: those up to {moment_text(found.known_to)} are compared",)
 
 
 def _outcome(receipt: Receipt) -> Outcome:

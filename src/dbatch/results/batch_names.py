@@ -9,6 +9,15 @@ BATCH_MANIFEST_NAME: Final = "batch_manifest.json"
 BATCH_SUMMARY_NAME: Final = "batch_summary"
 """Without the ending: it is there as .csv, .json and .parquet."""
 
+BATCH_STATISTICS_NAME: Final = "batch_statistics"
+"""Without the ending: .json for the batch, .parquet for its runs; written when they are asked for."""
+
+HOLDOUT_NAME: Final = "holdout"
+"""The folder of the batch over the holdout, below that of the batch."""
+
+OPENINGS: Final = "openings"
+"""The fact in its ledger that says when the holdout was opened, and for which runs."""
+
 BATCH_FILE_NAMES: Final = (
     RESULTS_NAME,
     BATCH_MANIFEST_NAME,

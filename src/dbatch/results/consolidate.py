@@ -70,6 +70,12 @@ def summary_of(folder: Path, ledger: Ledger) -> pa.Table:
     return table_of(_tables(folder, ledger).summary, RUN_KINDS)
 
 
+def tables_now(folder: Path, ledger: Ledger) -> tuple[pa.Table, pa.Table]:
+    """Return what `batch_summary.parquet` and `results.parquet` would hold now, from verified parts."""
+    tables = _tables(folder, ledger)
+    return table_of(tables.summary, RUN_KINDS), _results(tables.jobs, tables.parameters)
+
+
 def is_consolidated(folder: Path, derived: Mapping[str, str] | None) -> bool:
     """Return whether the files of the batch hold what `consolidate` told the ledger, as its fact `DERIVED`."""
     return derived is not None and derived == _hashes(folder)

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from dbatch.errors import LockedError, OutputError, StorageError
 from dbatch.lifetime import sweep_scratch
-from dbatch.results.batch_names import BATCH_FILE_NAMES
+from dbatch.results.batch_names import BATCH_FILE_NAMES, BATCH_STATISTICS_NAME
 from dbatch.results.ledger import LEDGER_NAME
 
 MANIFEST_NAME = "run_manifest.json"
@@ -28,6 +28,7 @@ SUMMARY_NAME = "backtest_summary.csv"
 FILLS_NAME = "fills.parquet"
 TRADES_ENDING = "_trades_timeseries.csv"
 PARTS_NAME: Final = "parts"
+ACCOUNTS_NAME: Final = "portfolios"
 RUNS_NAME: Final = "runs"
 LOCK_NAME: Final = ".dbatch.lock"
 HOLDER_NAME: Final = f"{LOCK_NAME}.pid"
@@ -123,7 +124,7 @@ def clear_cancel(output_dir: Path) -> None:
 def temporaries(output_dir: Path) -> Iterator[Path]:
     """Yield the unfinished files that writers who were killed left in `output_dir`; symbolic links are not followed."""
     yield from _temporaries_in(output_dir)
-    for top in (output_dir / PARTS_NAME, output_dir / RUNS_NAME):
+    for top in (output_dir / PARTS_NAME, output_dir / ACCOUNTS_NAME, output_dir / RUNS_NAME):
         for folder, _, _ in () if top.is_symlink() else os.walk(top):
             yield from _temporaries_in(Path(folder))
 
@@ -153,16 +154,19 @@ def stored_request(output_dir: Path) -> dict[str, Any] | None:
     return None
 
 
-def clear(output_dir: Path) -> None:
-    """Remove the results in `output_dir`: what a run writes there, by its names, and nothing else."""
-    for path in _own_files(output_dir):
+def clear(output_dir: Path, *, run_folders: bool = True) -> None:
+    """Remove the results in `output_dir`: what a run writes there, by its names, and nothing else.
+
+    With `run_folders` the folders of a batch's runs go whole.
+    """
+    for path in _own_files(output_dir, run_folders=run_folders):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
 
 
-def _own_files(output_dir: Path) -> Iterator[Path]:
+def _own_files(output_dir: Path, *, run_folders: bool = True) -> Iterator[Path]:
     names = (
         MANIFEST_NAME,
         LOG_NAME,
@@ -172,13 +176,15 @@ def _own_files(output_dir: Path) -> Iterator[Path]:
         f"{LEDGER_NAME}-wal",
         f"{LEDGER_NAME}-shm",
         PARTS_NAME,
+        ACCOUNTS_NAME,
         *BATCH_FILE_NAMES,
+        *(f"{BATCH_STATISTICS_NAME}.{ending}" for ending in ("json", "parquet")),
     )
     for name in names:
         if (output_dir / name).exists():
             yield output_dir / name
     yield from output_dir.glob(f"*{TRADES_ENDING}")
-    for place in (RUNS_NAME, f".{RUNS_NAME}.new"):
+    for place in (RUNS_NAME, f".{RUNS_NAME}.new") if run_folders else ():
         yield from (path for path in (output_dir / place).glob("[0-9][0-9][0-9][0-9]*_*") if path.is_dir())
 
 

@@ -25,6 +25,7 @@ _RECORD: Final = (*_FIRST, *(name for name in JOB_KINDS if name not in (*_FIRST,
 
 _json: Final = JSONEncoder(ensure_ascii=False, separators=(",\n ", ": ")).encode  # by far the fastest way
 _SPEC: Final = ("arguments", "parameters", "tags", "priority", "timeout", "origin")
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -45,12 +46,13 @@ MOST_FOLDERS: Final = 5_000
 
 
 def run_folder_name(number: int, run_id: str) -> str:
-    """Return what the folder of a run is called.
+    """Return what the folder of a run is called; an id that no batch file can give never becomes a path.
 
-    >>> run_folder_name(7, "quote_size_500")
-    '0007_quote_size_500'
+    >>> run_folder_name(7, "quote_size_500"), run_folder_name(7, "../x")
+    ('0007_quote_size_500', '0007_run-d6b96a97')
     """
-    return f"{number:04d}_{run_id}"
+    plain = run_id if _PLAIN_ID.fullmatch(run_id) else f"run-{hashlib.sha256(utf8(run_id)).hexdigest()[:8]}"
+    return f"{number:04d}_{plain}"
 
 
 def run_folders(

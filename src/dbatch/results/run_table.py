@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def _added_up(jobs: JobTable, runs: int) -> Columns:
         "round_trip_win_rate": shares(won_trips, won_trips + losing_trips),
         "profit_factor": shares(total("gross_profit"), loss),
         "expectancy": mean("expectancy"),
-        "avg_trade_return": mean("round_trip_return_pct"),
+        "avg_trade_return": mean("round_trip_return_pct") / 100.0,
         "turnover": total("turnover"),
     }
     columns: Columns = {name: finite(values.tolist()) for name, values in found.items()}
@@ -90,32 +90,54 @@ def _added_up(jobs: JobTable, runs: int) -> Columns:
     return columns
 
 
-def _from_days(jobs: JobTable, daily: Mapping[str, Daily], runs: int) -> Columns:
-    """Return what the P&L of the days gives, for those runs all of whose jobs have it."""
-    columns: Columns = {name: [None] * runs for name in _DAILY_COLUMNS}
+class RunsAlike(NamedTuple):
+    """Runs over the same days: their places among all runs, `days` int since 1970, and what they earned on each of
+    them, float64 currency, a row per run."""
+
+    places: list[int]
+    days: np.ndarray
+    pnl: np.ndarray
+
+
+def runs_alike(jobs: JobTable, daily: Mapping[str, Daily], runs: int) -> Iterator[RunsAlike]:
+    """Yield the daily P&L of those runs all of whose jobs have it, all securities of a run together.
+
+    Runs over the same days of the same securities come together, at most some thousands at once, in their order.
+    """
     of_run: list[list[Daily | None]] = [[] for _ in range(runs)]
     for place, key in zip(jobs.run_of.tolist(), jobs.columns["key"], strict=True):
         of_run[place].append(daily.get(key))
-    alike: dict[tuple[int, ...], list[int]] = {}  # runs over the same days of the same securities go together
+    alike: dict[tuple[int, ...], list[int]] = {}
     for place, found in enumerate(of_run):
         if found and None not in found:
             alike.setdefault(tuple(id(one.days) for one in found if one), []).append(place)
     for places in alike.values():
         for start in range(0, len(places), _RUNS_AT_ONCE):
             some = places[start : start + _RUNS_AT_ONCE]
-            for name, values in _of_days([[one for one in of_run[place] if one] for place in some]).items():
-                for place, value in zip(some, values, strict=True):
-                    columns[name][place] = value
+            yield RunsAlike(some, *_together([[one for one in of_run[place] if one] for place in some]))
+
+
+def _together(runs: Sequence[Sequence[Daily]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return days and P&L of runs whose first jobs have the same days, and second ones, and so on."""
+    days = [one.days for one in runs[0]]
+    pnl = [np.concatenate([run[at].pnl for run in runs]).reshape(len(runs), -1) for at in range(len(days))]
+    return united_days(days, pnl)
+
+
+def _from_days(jobs: JobTable, daily: Mapping[str, Daily], runs: int) -> Columns:
+    """Return what the P&L of the days gives, for those runs all of whose jobs have it."""
+    columns: Columns = {name: [None] * runs for name in _DAILY_COLUMNS}
+    for some in runs_alike(jobs, daily, runs):
+        for name, values in _of_days(some.pnl).items():
+            for place, value in zip(some.places, values, strict=True):
+                columns[name][place] = value
     return columns
 
 
-def _of_days(runs: Sequence[Sequence[Daily]]) -> Columns:
-    """Return the numbers of runs whose first jobs have the same days, and second ones, and so on."""
-    days = [one.days for one in runs[0]]
-    pnl = [np.concatenate([run[at].pnl for run in runs]).reshape(len(runs), -1) for at in range(len(days))]
-    _, together = united_days(days, pnl)
-    fall = daily_drawdowns(together)
-    ratios = zip(*map(daily_ratios, together), strict=True)
+def _of_days(pnl: np.ndarray) -> Columns:
+    """Return the numbers of runs from their daily P&L, a row per run."""
+    fall = daily_drawdowns(pnl)
+    ratios = zip(*map(daily_ratios, pnl), strict=True)
     columns = (*map(list, ratios), finite(fall.depth.tolist()), finite(fall.pct.tolist()))
     return dict(zip(_DAILY_COLUMNS, columns, strict=True))
 

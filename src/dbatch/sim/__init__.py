@@ -9,7 +9,7 @@ from dbatch.sim.book import Book, Level, apply_event, empty_book, is_quoted, mid
 from dbatch.sim.clock import DAY, SECOND, SessionWindows, phase_bounds, time_of_day
 from dbatch.sim.events import ASK, BID, OTHER, TRADE, Event
 from dbatch.sim.execution import Execution
-from dbatch.sim.position import Fill, Position, execute, flat, no_fill
+from dbatch.sim.position import DatedFill, Fill, Position, execute, flat, no_fill
 from dbatch.sim.queue import Order, match_trade, no_order
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Bar",
     "BarOrder",
     "Book",
+    "DatedFill",
     "Event",
     "Execution",
     "Fill",

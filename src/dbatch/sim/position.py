@@ -28,6 +28,13 @@ class Fill(NamedTuple):
     pnl: float
 
 
+class DatedFill(NamedTuple):
+    """A fill that became known after it took place: `timestamp` is when it did, nanoseconds since 1970."""
+
+    timestamp: int
+    fill: Fill
+
+
 @njit(inline="always")
 def flat() -> Position:
     """Return a position of no shares and no P&L."""

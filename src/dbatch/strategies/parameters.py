@@ -57,7 +57,7 @@ def validate(
     instances = {}
     faults: list[_Fault] = []
     for section, values in sections.items():
-        instances[section], found = checked(parameters_cls, values)
+        instances[section], found = checked(parameters_cls, values, section)
         faults.extend((section, name, problem) for name, problem in found)
     if faults:
         raise _config_error(source, faults, overrides)
@@ -83,10 +83,11 @@ def type_text(annotation: Any) -> str:
     return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
 
 
-def checked(parameters_cls: type, values: Mapping[str, Any]) -> tuple[Any, list[tuple[str, str]]]:
+def checked(parameters_cls: type, values: Mapping[str, Any], security: str) -> tuple[Any, list[tuple[str, str]]]:
     """Return an instance of `parameters_cls` made of `values`, and no faults; or None, and (parameter, fault) pairs.
 
-    Types are strict, as `validate` says.
+    Types are strict, as `validate` says. Where the class has a method `for_security`, the instance is what that makes
+    of it for `security`, spelt as in the configuration: a default may depend on the security.
     """
     adapters = _adapters(parameters_cls)
     accepted: dict[str, Any] = {}
@@ -97,7 +98,15 @@ def checked(parameters_cls: type, values: Mapping[str, Any]) -> tuple[Any, list[
             faults.append((str(name), problem))
     optional = parameters_cls._field_defaults  # type: ignore[attr-defined]
     faults.extend((name, "is required") for name in adapters if name not in values and name not in optional)
-    return None if faults else parameters_cls(**accepted), faults
+    if faults:
+        return None, faults
+    instance = parameters_cls(**accepted)
+    return (instance.for_security(security) if depends_on_security(parameters_cls) else instance), []
+
+
+def depends_on_security(parameters_cls: type | None) -> bool:
+    """Return whether what is not set follows from the security's name."""
+    return hasattr(parameters_cls, "for_security")
 
 
 def name_fault(parameters_cls: type, name: str) -> str | None:

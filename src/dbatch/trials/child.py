@@ -44,9 +44,9 @@ def _carry_out(trial: Any, watch: Any) -> str | None:
 
         run_reference(trial.request, output_dir, trial.how, lambda: watch.begin_work(1), watch.end_work)
         return None
-    from dbatch.batch import run
+    from dbatch.batch import RunOutcome, run
 
-    outcome = run(trial.request, watch)
+    outcome: RunOutcome = run(trial.request, watch)
     return outcome.fault
 
 

@@ -30,12 +30,15 @@ def latest_status(runs: Counts, again: str) -> Finding:
     return Finding(check, level, f"{runs.done:,} runs done: {counts}", again)
 
 
-def failure_rate(runs: Counts, again: str) -> Finding:
-    """Return whether more than a fifth of the runs that are done did not succeed, whatever they are called."""
+def failure_rate(runs: Counts, again: str, most: float = MAX_FAILURE_RATE) -> Finding:
+    """Return whether more than the share `most` of the runs that are done did not succeed, whatever they are called.
+
+    Half of them is critical, unless `most` allows for it.
+    """
     check = "batch_failure_rate"
     rate = runs.unsuccessful / runs.done if runs.done else 0.0
-    text = f"{rate:.1%} of runs did not succeed, at most {MAX_FAILURE_RATE:.0%} is well"
-    if rate <= MAX_FAILURE_RATE:
+    text = f"{rate:.1%} of runs did not succeed, at most {most:.0%} is well"
+    if rate <= most:
         return Finding(check, "OK", text)
     return Finding(check, "CRITICAL" if rate >= _CRITICAL_FAILURE_RATE else "WARN", text, again)
 

@@ -121,12 +121,12 @@ class JobEnds:
                 yield end.receipt
 
 
-def find_run(folder: Path, asked: str) -> RunAsked:
-    """Return the run that is called `asked`, or has that number; of a plain run the security.
+def find_run(folder: Path, asked: str, *, by_security: bool = True) -> RunAsked:
+    """Return the run that is called `asked`, or has that number; of a plain run, `by_security`, the security.
 
     Raises OutputError for a folder without a batch, UsageError for a run that it does not have.
     """
-    with reading(folder, by_security=True) as (subject, ledger):
+    with reading(folder, by_security=by_security) as (subject, ledger):
         known: dict[str, int] = {run_id: number for number, run_id in ledger.query("select run, run_id from runs")}
         names = {number: run_id for run_id, number in known.items()}
         number = known.get(asked, known.get(asked.upper()) if subject.kind == "run" else None)

@@ -12,6 +12,7 @@ from dbatch.data.excel.archive import check_part, check_spread, open_archive
 from dbatch.data.excel.groups import SheetGroup, group_sheets
 from dbatch.data.excel.guard import children_kept, kill_children, run_guarded
 from dbatch.data.excel.head import first_rows, list_sheets
+from dbatch.data.excel.layout import HEADER_SEARCH_ROWS
 from dbatch.data.report import QualityReport
 from dbatch.durable import move_into_place
 from dbatch.errors import OutputError, WorkbookError
@@ -23,6 +24,7 @@ __all__ = [
     "children_kept",
     "convert_security",
     "extract_bars",
+    "first_lines",
     "kill_children",
     "list_securities",
     "memory_needed",
@@ -69,6 +71,15 @@ def memory_needed(path: Path, groups: Sequence[SheetGroup]) -> dict[str, float]:
         group.security: _CHILD_MB + _BYTES_A_BYTE * max(sizes[sheet] for sheet in group.sheets) / 1e6
         for group in groups
     }
+
+
+def first_lines(path: Path) -> list[list[str]]:
+    """Return the cells of the top rows of a workbook's first sheet, where its header is; raises as that above does."""
+    path = Path(path)
+    with open_archive(path) as archive:
+        sheets = list_sheets(path, archive)
+        rows = first_rows(path, archive, sheets[0], HEADER_SEARCH_ROWS) if sheets else []
+    return [[row.cells.get(column, "") for column in range(max(row.cells, default=-1) + 1)] for row in rows]
 
 
 def source_facts(

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import warnings
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 import fastexcel
@@ -24,10 +25,10 @@ _STRICT: Final = {"dtype_coercion": "strict", "schema_sample_rows": None}
 
 
 def read_columns(reader: Any, layout: SheetLayout) -> list[pa.Array] | None:
-    """Return the four columns as arrays, or None if any cell is empty or not of its column's kind.
+    """Return the four columns as arrays, or None if any cell is not of its column's kind.
 
-    All rows are looked at to find the kinds: by default fastexcel looks at the first 1,000 and makes later
-    cells of another kind null.
+    Null stands for an empty cell, but also for errors and for formulas without a value. All rows are looked at to
+    find the kinds: by default fastexcel looks at the first 1,000 and makes later cells of another kind null.
     """
     try:
         sheet = reader.load_sheet(
@@ -46,8 +47,8 @@ def read_columns(reader: Any, layout: SheetLayout) -> list[pa.Array] | None:
 def _are_regular(columns: Sequence[pa.Array]) -> bool:
     timestamps, types, *numbers = columns
     return (
-        not any(column.null_count for column in columns)
-        and bool(pa.types.is_timestamp(timestamps.type) and pa.types.is_string(types.type))
+        bool(pa.types.is_timestamp(timestamps.type) and pa.types.is_string(types.type))
+        and not pc.any(pc.equal(types, ""), min_count=0).as_py()  # one that is nothing, but would be no null
         and all(pa.types.is_floating(column.type) or pa.types.is_integer(column.type) for column in numbers)
         and pc.greater_equal(pc.min(timestamps), pa.scalar(_FIRST_DAY, timestamps.type)).as_py()
         and pc.less(pc.max(timestamps), pa.scalar(_END, timestamps.type)).as_py()
@@ -67,10 +68,12 @@ def calamine_rows(path: str, sheet_name: str, header_row: int, columns: Sequence
         sheet = CalamineWorkbook.from_path(path).get_sheet_by_name(sheet_name)
         first_column = (sheet.start or (0, 0))[1]
         places = [column - first_column for column in columns]
+        # one call a row where all columns are there: rows are as wide as the sheet
+        width, pick = (max(places), itemgetter(*places)) if min(places) >= 0 and len(places) > 1 else (1 << 14, None)
         # iter_rows starts at row 1 of the sheet but at its first column with a cell
         for number, row in enumerate(sheet.iter_rows(), start=1):
             if number > header_row:
-                yield number, _pick(row, places)
+                yield number, pick(row) if pick and len(row) > width else _pick(row, places)
     except CalamineError as error:
         raise WorkbookError(f"{path}: sheet '{sheet_name}' cannot be read: {error}") from error
 

@@ -10,7 +10,7 @@ from typing import Final
 _BLOCK_BYTES: Final = 1 << 20
 _MAX_ERRORS: Final = 100_000
 _CELL: Final = re.compile(rb"<(?:\w+:)?c\b([^>]*[^/>])>(.*?)</(?:\w+:)?c>", re.DOTALL)
-_CELL_END: Final = re.compile(rb"</(?:\w+:)?c>")
+_CELL_ENDS: Final = (b"</c>", b":c>")
 _REF: Final = re.compile(rb"\br=\"([A-Z]{1,3})(\d{1,7})\"")
 _HAS_FORMULA: Final = re.compile(rb"<(?:\w+:)?f[\s/>]")
 _VALUE: Final = re.compile(rb"<(?:\w+:)?v(?:\s[^>]*)?>([^<]*)<")
@@ -35,9 +35,7 @@ def special_cells(archive: zipfile.ZipFile, part: str, letters: frozenset[str], 
     with archive.open(part) as file:
         while block := file.read(_BLOCK_BYTES):
             text = tail + block
-            end = 0
-            for last in _CELL_END.finditer(text):
-                end = last.end()
+            end = max(text.rfind(tag) + len(tag) if tag in text else 0 for tag in _CELL_ENDS)
             if (_HAS_FORMULA.search(text, 0, end) or b't="e"' in text[:end]) and (
                 found := _scan(text[:end], letters, first_row, errors)
             ):

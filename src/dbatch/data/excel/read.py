@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import fastexcel
 import numpy as np
@@ -16,6 +17,7 @@ from dbatch.data.excel.archive import check_part, check_spread, open_archive
 from dbatch.data.excel.daynumbers import DayNumbers
 from dbatch.data.excel.engines import Cells, iter_calamine, iter_openpyxl, read_columns
 from dbatch.data.excel.formulas import SpecialCells, special_cells
+from dbatch.data.excel.gaps import are_empty
 from dbatch.data.excel.head import Sheet, list_sheets
 from dbatch.data.excel.layout import SheetLayout, find_layout
 from dbatch.data.faults import Faults
@@ -57,7 +59,7 @@ class SheetReader:
         days = DayNumbers(archive, layout.sheet.part, layout.letters[0], layout.header_row + 1)
         if not self._low_memory:
             columns = read_columns(self._open(), layout)
-            if columns is not None:
+            if columns is not None and _nulls_are_empty(archive, layout, columns):
                 yield from self._from_columns(columns, layout, days)
                 return
         special = special_cells(archive, layout.sheet.part, frozenset(layout.letters), layout.header_row + 1)
@@ -77,10 +79,14 @@ class SheetReader:
             raise WorkbookError(f"{self._path}: is damaged ({text}); save it again in Excel") from error
 
     def _from_columns(self, columns: list[pa.Array], layout: SheetLayout, days: DayNumbers) -> Iterator[pa.RecordBatch]:
-        dates = days.nearest(columns[0], np.arange(len(columns[0])) + layout.header_row + 1)
-        columns = [dates, *columns[1:]]
-        for start in range(0, len(columns[0]), ROW_GROUP_ROWS):
-            place = _place(layout, range(layout.header_row + 1 + start, 1 << 31).__getitem__)
+        numbers = np.arange(len(columns[0])) + layout.header_row + 1
+        columns = [days.nearest(columns[0], numbers), *columns[1:]]
+        if any(column.null_count for column in columns):
+            filled = np.flatnonzero(~np.logical_and.reduce([_is_null(column) for column in columns]))
+            self.blank_rows += int(filled[-1]) + 1 - len(filled) if len(filled) else 0  # none after the last event
+            columns, numbers = [column.take(pa.array(filled)) for column in columns], numbers[filled]
+        for start in range(0, len(numbers), ROW_GROUP_ROWS):
+            place = _place(layout, numbers[start : start + ROW_GROUP_ROWS].__getitem__)
             yield coerce_columns([column.slice(start, ROW_GROUP_ROWS) for column in columns], place, self.faults)
 
     def _from_rows(self, layout: SheetLayout, special: SpecialCells, days: DayNumbers) -> Iterator[pa.RecordBatch]:
@@ -91,7 +97,7 @@ class SheetReader:
         for number, cells in rows:
             if special.errors:
                 cells = _with_errors(number, cells, layout, special)
-            if all(cell is None or cell == "" for cell in cells):
+            if not any(cells) and all(cell is None or cell == "" for cell in cells):
                 blank += 1
                 continue
             self.blank_rows += blank  # blank rows after the last event are just the end of the sheet
@@ -103,6 +109,20 @@ class SheetReader:
                 block, numbers = [], []
         if block:
             yield coerce_cells(_dated(block, numbers, days), _place(layout, numbers.__getitem__), self.faults)
+
+
+def _nulls_are_empty(archive: zipfile.ZipFile, layout: SheetLayout, columns: list[pa.Array]) -> bool:
+    """Return whether the nulls of `columns` are cells with nothing in them."""
+    if not any(column.null_count for column in columns):
+        return True
+    bits = [1 << at for at in range(len(columns))]
+    gaps = np.bitwise_or.reduce([_is_null(column) * np.uint8(bit) for column, bit in zip(columns, bits, strict=True)])
+    letters = {letters.encode(): bit for letters, bit in zip(layout.letters, bits, strict=True)}
+    return are_empty(archive, layout.sheet.part, layout.header_row + 1, gaps.tobytes(), letters)
+
+
+def _is_null(column: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    return np.asarray(column.is_null().to_numpy(zero_copy_only=False))
 
 
 def _dated(block: list[Cells], numbers: list[int], days: DayNumbers) -> list[Cells]:

@@ -1,0 +1,1 @@
+"""Results taken away: files for spreadsheets and programs, tables of a database."""
