@@ -25,6 +25,7 @@ import psutil
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "chaos"))
 
+from chaos_moments import faults_of_moments
 from chaos_processes import Cluster, Marked, wait_until
 from chaos_scene import Scene
 
@@ -92,6 +93,8 @@ def cases(seed: int, *, quick: bool) -> Iterator[Case]:
     yield Case("a child killed that is at a job", partial(children_killed, 3))
     yield Case("the process killed that forks children", partial(children_killed, 2))
     yield Case("a cluster's workers killed, then its scheduler", scheduler_killed)
+    for before in () if quick else ("nothing", "an interrupted call", "a finished one"):
+        yield Case(f"killed at every moment of a call after {before}, six jobs", partial(every_moment, before))
 
 
 def _killed_at(way: str, step: int, at: int) -> Case:
@@ -156,6 +159,17 @@ def scheduler_killed(batch: Scene) -> str:
     _end(batch, driver, _RESUMABLE)
     batch.processes.kill_all()
     return f"{batch.receipts()} of {JOBS} jobs in the ledger"
+
+
+def every_moment(before: str, batch: Scene) -> str:
+    """Go on from a small batch as it is before each change of a file, and at last undisturbed with the large one."""
+    folder = batch.folder / "small"
+    folder.mkdir()
+    found = list(faults_of_moments(Scene(folder, 3), before))
+    wrong = [f"{moment}: {faults}" for moment, faults in found if faults]
+    if wrong or not found:
+        raise AssertionError(f"{len(wrong)} of {len(found)} moments are wrong: {'; '.join(wrong)}")
+    return f"{len(found)} moments"
 
 
 def _start(batch: Scene, way: Way, **environment: str) -> Driver:

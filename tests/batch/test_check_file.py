@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from dbatch.batch.setups import Setups
 from dbatch.config.batch_file import BatchFile, load_batch
 from dbatch.config.sweep import sweep_batch
 from dbatch.errors import ConfigError
+from dbatch.plugins.discovery import list_strategies
 
 DECLARED = """
 from typing import Annotated, NamedTuple
@@ -79,6 +81,8 @@ def faults(load: Callable[..., BatchFile], folder: Path) -> Callable[..., list[s
     return faults
 
 
+INSTALLED = sorted({entry.name for entry in entry_points(group="dbatch.strategies")})
+
 TEN_MISTAKES = """\
 batch_name: ten
 description: ten mistakes
@@ -116,8 +120,7 @@ def test_ten_mistakes_get_ten_messages_and_exit_code_2(dbatch: Callable[..., Any
         f"  base_args.quote_size (line 7): {wanted}, is 'big' (str)",
         "  grid.refil_interval_sec (line 9): unknown parameter; did you mean 'refill_interval_sec'?",
         "  grid.max_position (line 10): is empty, must be a list of values",
-        "  runs[0].strategy (line 14): unknown strategy 'v3_missing' "
-        "(strategies: v1_baseline, v2_1_stop_loss, v2_price_follow_qty_cooldown)",
+        f"  runs[0].strategy (line 14): unknown strategy 'v3_missing' (strategies: {', '.join(INSTALLED)})",
         f"  runs[1].config (line 16): 'nowhere.json' does not exist; it is looked for at {tmp_path}/nowhere.json",
         "  runs[1].overrides.max_notional (line 17): must be float > 0 or none, is -1",
         "  runs[2].id (line 18): 'Two' is the id of runs[1] too, there as 'two'",
@@ -218,9 +221,10 @@ def test_strategies_that_cannot_be_had_are_said_where_they_are_named(faults: Cal
     text = (
         "strategies: [quoter, qouter, broken]\nruns:\n  - {id: a, strategy: qouter}\n  - {id: b, strategy: wishful}\n"
     )
-    known = "(strategies: broken, limiter, loose, quoter, v1_baseline, v2_1_stop_loss, v2_price_follow_qty_cooldown, "
+    there = {listing.name for listing in list_strategies()}  # the project's own plugins/ too
+    known = ", ".join(sorted({*there, "broken", "limiter", "loose", "quoter", "wishful"}))
     said = faults(text)
-    unknown = f"unknown strategy 'qouter'; did you mean 'quoter'? {known}wishful)"
+    unknown = f"unknown strategy 'qouter'; did you mean 'quoter'? (strategies: {known})"
     assert said[0] == f"strategies[1] (line 4): {unknown}"
     assert said[1].startswith("strategies[2] (line 4): strategy 'broken' cannot be imported: ")
     assert "No module named 'no_such_module'" in said[1]
@@ -299,9 +303,9 @@ def test_what_was_opened_for_the_check_is_not_opened_again_for_the_plan(
     load: Callable[..., BatchFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    open_market = setups_module.open_market
+    open_data = setups_module.open_data
     monkeypatch.setattr(
-        setups_module, "open_market", lambda path, **how: (opened.append(path), open_market(path, **how))[1]
+        setups_module, "open_data", lambda path, **how: (opened.append(path), open_data(path, **how))[1]
     )
     setups = Setups()
     plan_batch(load("grid: {size: [1, 2]}\n", setups=setups), BatchOptions(), setups=setups)

@@ -54,7 +54,7 @@ def test_an_unknown_command_is_a_usage_error_with_a_suggestion() -> None:
     finished = subprocess.run([sys.executable, "-m", "dbatch", "rum"], capture_output=True, text=True, check=False)
 
     assert finished.returncode == 2
-    assert "did you mean 'run'" in finished.stderr
+    assert "did you mean 'rm' or 'run'?" in finished.stderr
 
 
 def test_a_run_does_not_import_dask_dataframe(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_it_takes_no_code_from_the_engines_readers() -> None:
             elif isinstance(node, ast.ImportFrom):
                 taken |= {(str(node.module), alias.name) for alias in node.names}
     from_data = {name for module, name in taken if module.startswith("dbatch.data")}
-    assert from_data == {"EventBlock", "NOT_A_TIME", "OTHER"}
+    assert from_data == {"EventBlock", "NOT_A_TIME", "OTHER", "BarBlock", "bar_block", "members_of"}
     assert not [module for module, _ in taken if module.split(".")[0] in ("dask", "distributed", "fastexcel")]
 
 

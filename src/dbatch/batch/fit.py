@@ -6,7 +6,7 @@ from dbatch.data.market import Market
 from dbatch.errors import UsageError
 from dbatch.model import StrategyRef
 from dbatch.portfolio import PortfolioStrategy
-from dbatch.strategies import EventStrategy
+from dbatch.strategies import BarStrategy, EventStrategy, SignalStrategy
 
 
 def check_fit(ref: StrategyRef, handler: object, market: Market) -> None:
@@ -15,6 +15,10 @@ def check_fit(ref: StrategyRef, handler: object, market: Market) -> None:
     if isinstance(handler, EventStrategy) and has_bars:
         raise UsageError(
             f"{market.origin}: holds bars, and strategy '{ref.name}' takes ticks (no --bars, other --data)"
+        )
+    if isinstance(handler, BarStrategy | SignalStrategy) and not has_bars:
+        raise UsageError(
+            f"{market.origin}: holds ticks, and strategy '{ref.name}' takes bars, which --bars 5min makes of them"
         )
     if isinstance(handler, PortfolioStrategy) and not has_bars:
         raise UsageError(

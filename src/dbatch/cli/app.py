@@ -76,8 +76,8 @@ class LazyGroup(TyperGroup):
         if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
             import difflib
 
-            close = difflib.get_close_matches(args[0], _COMMANDS, n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
+            close = difflib.get_close_matches(args[0], _COMMANDS, n=2)
+            hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
             ctx.fail(f"no command {args[0]!r}; {hint}there are {', '.join(_COMMANDS)}")
         return super().resolve_command(ctx, args)
 

@@ -64,13 +64,13 @@ def convert_excel(
 @contextmanager
 def _progress() -> Iterator[Callable[[ConversionOutcome, int, int], None]]:
     """Yield what to call after each security: it prints the report, above a bar on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda outcome, done, total: _print_outcome(outcome, lambda line: typer.echo(line, err=True))
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    if not sys.stderr.isatty():
-        yield lambda outcome, done, total: _print_outcome(outcome, lambda line: typer.echo(line, err=True))
-        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("converting", total=None)

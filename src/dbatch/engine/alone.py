@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from dbatch.data.bar_read import cached_bars
+from dbatch.data.bars import BarBlock
 from dbatch.data.blocks import EventBlock, cut
 from dbatch.data.cache import cached_events
 from dbatch.data.faults import Faults
@@ -68,9 +70,11 @@ def handler_of(context: RunContext, job: Job, load: Load) -> object:
     return make_handler(context.strategy, context.sections or {job.config_name: job.section}, load=load)
 
 
-def events_of(context: RunContext, job: Job, faults: Faults) -> Iterator[EventBlock]:
-    """Yield the events of `job` as its strategy gets them; faults of cells are in `faults` at the end."""
+def events_of(context: RunContext, job: Job, faults: Faults) -> Iterator[EventBlock] | Iterator[BarBlock]:
+    """Yield the events or bars of `job` as its strategy gets them; faults of cells are in `faults` at the end."""
     security, window = job.security, context.window
+    if security.source.bars:
+        return iter([cached_bars(security, job.fingerprint, window, faults)])
     blocks = cached_events(security, job.fingerprint, context.chunk_rows, window, faults, keep=context.sweep)
     return blocks if context.compiled else cut(blocks, context.chunk_rows)  # the same chunks wherever they come from
 

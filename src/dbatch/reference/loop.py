@@ -24,6 +24,7 @@ from dbatch.errors import DataError, DbatchError, MissingDataError
 from dbatch.lifetime import die_with_parent
 from dbatch.model import Job
 from dbatch.plugins.loading import declared_needs, make_handler, where_it_broke
+from dbatch.reference.plain_bars import read_whole_bars
 from dbatch.reference.plain_read import read_whole
 
 OUTCOMES_NAME: Final = "reference.json"
@@ -115,6 +116,10 @@ def _account(plan: Plan, request: RunRequest, job: Job, path: Path) -> dict[str,
 
 
 def _result(plan: Plan, request: RunRequest, job: Job, how: How) -> JobResult:
+    if job.security.source.bars:
+        bars = read_whole_bars(job.security, request.window)
+        handler = make_handler(plan.ref, plan.sections.mapping)
+        return run_job(handler, job.config_name, job.section, [bars], needs=declared_needs(plan.ref, handler))
     events = read_whole(job.security, request.window)
     handler = make_handler(plan.ref, plan.sections.mapping)
     needs = declared_needs(plan.ref, handler)
