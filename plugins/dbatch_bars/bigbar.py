@@ -6,6 +6,7 @@ The week rule looks ahead: which bars are the last six of a week is known only w
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -106,7 +107,12 @@ def bind(parameters: Any) -> Params:
 
 def execution(parameters: Any) -> Execution:
     """Return the settings of the execution: a position has at least one unit, whatever the account holds."""
-    return execution_of(parameters)._replace(least_units=1)
+    return _at_least_one(execution_of(parameters))
+
+
+@lru_cache(maxsize=4096)
+def _at_least_one(settings: Execution) -> Execution:
+    return settings._replace(least_units=1)
 
 
 @njit(inline="always")

@@ -44,10 +44,7 @@ def true_range(bars: Any) -> np.ndarray:
 
     Source: as `wilder_mean`, chapter 3.
     """
-    ranges = np.asarray(bars.highs - bars.lows)
-    before = bars.closes[:-1]
-    ranges[1:] = np.maximum(ranges[1:], np.maximum(abs(bars.highs[1:] - before), abs(bars.lows[1:] - before)))
-    return ranges
+    return np.asarray(_true_range(bars.highs, bars.lows, bars.closes))
 
 
 def average_true_range(bars: Any, period: int) -> np.ndarray:
@@ -102,6 +99,16 @@ def directional_movement(bars: Any, period: int) -> tuple[np.ndarray, np.ndarray
     minus = np.where((falls > rises) & (falls > 0.0), falls, 0.0)
     plus_di, minus_di, adx = _directional(plus, minus, true_range(bars), period)
     return np.asarray(plus_di), np.asarray(minus_di), np.asarray(adx)
+
+
+@njit(cache=True)
+def _true_range(highs: Numbers, lows: Numbers, closes: Numbers) -> Any:
+    ranges = np.empty(closes.shape[0])
+    for i in range(closes.shape[0]):
+        ranges[i] = highs[i] - lows[i]
+        if i > 0:
+            ranges[i] = max(ranges[i], max(abs(highs[i] - closes[i - 1]), abs(lows[i] - closes[i - 1])))
+    return ranges
 
 
 @njit(cache=True)

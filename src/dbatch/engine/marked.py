@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-
-_DAY = 86_400_000_000_000
 
 
 class Marked(NamedTuple):
@@ -17,6 +15,7 @@ class Marked(NamedTuple):
     the peak, its deepest and the first that was back at the peak are `start`, `trough` and `end`, rows of `times`, -1
     for none. `share` is the deepest fall as a share of the peak, another one perhaps. `final` is the equity at the end,
     `capital` that before the first bar.
+    `figures` are the values of `engine.bars.figures.FIGURES`, None where fills contradict themselves.
     """
 
     days: np.ndarray
@@ -29,7 +28,4 @@ class Marked(NamedTuple):
     share: float
     final: float
     capital: float
-
-    def day_of(self, row: int) -> int | None:
-        """Return the day since 1970 of a bar; None for row -1."""
-        return None if row < 0 else int(self.times[row]) // _DAY
+    figures: tuple[Any, ...] | None

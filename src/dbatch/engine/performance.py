@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -10,13 +9,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from dbatch.engine.job import JobResult
-from dbatch.engine.marked import Marked
 from dbatch.errors import HandlerError
-from dbatch.metrics.daily import DEFAULT_CAPITAL, daily_ratios
 from dbatch.schema import JOB_METRIC_COLUMNS, METRIC_COLUMNS
 
 _job_metrics: Final = attrgetter(*JOB_METRIC_COLUMNS)
-_EPOCH: Final = dt.date(1970, 1, 1).toordinal()
 _fill_metrics: Final = attrgetter(*METRIC_COLUMNS)
 
 
@@ -41,41 +37,18 @@ NO_PERFORMANCE: Final = Performance(None, None, {}, {})
 
 def performance_of(result: JobResult) -> Performance:
     """Return the performance of a job that gave `result`."""
+    if result.marked is not None and result.marked.figures is not None:
+        marked, figures = result.marked, result.marked.figures
+        metrics = dict(zip(JOB_METRIC_COLUMNS, figures, strict=False))
+        of_fills = dict(zip(METRIC_COLUMNS, figures[len(JOB_METRIC_COLUMNS) :], strict=True))
+        return Performance(marked.days, marked.daily_pnl, metrics, of_fills)
     from dbatch.metrics.job import job_performance
 
-    marked = result.marked
-    capital = DEFAULT_CAPITAL if marked is None else marked.capital
     columns = (*result.fills.columns, result.market_days)
     try:
-        found = job_performance(*columns, last_price=result.last_price, capital=capital)
+        found = job_performance(*columns, last_price=result.last_price)
     except HandlerError as error:
         return NO_PERFORMANCE._replace(complaints=(f"no metrics: {error}",))
     metrics = dict(zip(JOB_METRIC_COLUMNS, _job_metrics(found.metrics), strict=True))
     of_fills = dict(zip(METRIC_COLUMNS, _fill_metrics(found.metrics), strict=True))
-    if marked is None:
-        return Performance(found.days, found.daily_pnl, metrics, of_fills)
-    metrics |= _marked_metrics(marked)
-    of_fills |= {"max_drawdown": marked.depth}
-    return Performance(marked.days, marked.daily_pnl, metrics, of_fills)
-
-
-def _marked_metrics(marked: Marked) -> dict[str, Any]:
-    """Return those of `schema.JOB_METRIC_COLUMNS` that an equity marked to market has by itself.
-
-    The fall in currency has the dates; the one as a share of its peak may be another one.
-    """
-    ratios = daily_ratios(marked.daily_pnl, capital=marked.capital)
-    start, trough, end = map(marked.day_of, (marked.start, marked.trough, marked.end))
-    last = int(marked.days[-1]) if end is None else end
-    return {
-        **ratios._asdict(),
-        "max_drawdown_pct": marked.share * 100.0,
-        "max_drawdown_start": _date(start),
-        "max_drawdown_trough": _date(trough),
-        "max_drawdown_end": _date(end),
-        "max_drawdown_days": 0 if start is None else last - start,
-    }
-
-
-def _date(day: int | None) -> str | None:
-    return None if day is None else dt.date.fromordinal(_EPOCH + day).isoformat()
+    return Performance(found.days, found.daily_pnl, metrics, of_fills)

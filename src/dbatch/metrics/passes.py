@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final, NamedTuple
 
-from dbatch.metrics.compiled import FLOAT, FLOATS, INTS, ROOM, compiled
+from dbatch.metrics.compiled import FLOAT, FLOATS, INTS, ROOM, ROWS, compiled
 
 DAY: Final = 86_400 * 1_000_000_000
 NO_DAY: Final = -(1 << 62)
@@ -303,3 +303,68 @@ def measure(
         trips.profit,
         trips.loss,
     )
+
+
+EACH: Final = (
+    "round_trips",
+    "realized_pnl",
+    "total_pnl",
+    "win_rate",
+    "round_trip_win_rate",
+    "round_trip_return_pct",
+    "profit_factor",
+    "expectancy",
+    "turnover",
+    "winning_fills",
+    "losing_fills",
+    "winning_round_trips",
+    "losing_round_trips",
+    "gross_profit",
+    "gross_loss",
+)
+"""What `measure_each` writes: the numbers of `Measured` that fills have whatever their days and the capital are."""
+
+COUNTS: Final = ("round_trips", "winning_fills", "losing_fills", "winning_round_trips", "losing_round_trips")
+
+
+@compiled(FLOATS, INTS, FLOATS, INTS, FLOATS, INTS, FLOAT, ROWS)
+def measure_each(
+    prices: Any,
+    quantities: Any,
+    realized: Any,
+    positions: Any,
+    pnl: Any,
+    ends: Any,
+    last_price: float,
+    out: Any,
+) -> int:
+    """Write the numbers of `EACH` of each job's fills into its row of `out`, as `measure` gives them; NaN for none.
+
+    The fills of job k end at `ends[k]` and begin where those of the job before end. Returns the first job whose fills
+    are at fault, -1 for none.
+    """
+    begin = 0
+    for k in range(ends.shape[0]):
+        own = slice(begin, ends[k])
+        begin = ends[k]
+        turnover, winners, decided, finite = _fill_sums(prices[own], quantities[own], realized[own], pnl[own])
+        trips = _round_trips(prices[own], quantities[own], realized[own], positions[own])
+        if not finite or trips.wrong >= 0:
+            return k
+        realized_pnl, total_pnl = _totals(prices[own], quantities[own], positions[own], pnl[own], last_price)
+        out[k, 0] = trips.closed
+        out[k, 1] = realized_pnl
+        out[k, 2] = total_pnl
+        out[k, 3] = winners / decided if decided else math.nan
+        out[k, 4] = trips.winners / (trips.winners + trips.losers) if trips.winners + trips.losers else math.nan
+        out[k, 5] = trips.returns / trips.closed * 100.0 if trips.closed else math.nan
+        out[k, 6] = trips.profit / trips.loss if trips.losers else math.nan
+        out[k, 7] = trips.total / trips.closed if trips.closed else math.nan
+        out[k, 8] = turnover
+        out[k, 9] = winners
+        out[k, 10] = decided - winners
+        out[k, 11] = trips.winners
+        out[k, 12] = trips.losers
+        out[k, 13] = trips.profit
+        out[k, 14] = trips.loss
+    return -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from dbatch.metrics.compiled import FLOAT, FLOATS, compiled
+from dbatch.metrics.compiled import FLOAT, FLOATS, ROWS, compiled
 
 _ROUNDING: Final = 1e-12
 """A deviation below this share of the capital, and of the largest day, is what rounding left of none."""
@@ -37,3 +37,10 @@ def day_ratios(daily: Any, capital: float, days_per_year: float) -> tuple[float,
     sharpe = mean / deviation * year if varies else math.nan
     sortino = mean / downside * year if downside > least else math.nan
     return sharpe, sortino, deviation * year / capital * 100.0 if varies else 0.0
+
+
+@compiled(ROWS, FLOATS, FLOAT, ROWS)
+def day_ratios_each(daily: Any, capitals: Any, days_per_year: float, out: Any) -> None:
+    """Write into row k of `out` what `day_ratios` gives for row k of `daily` and its capital."""
+    for k in range(daily.shape[0]):
+        out[k, 0], out[k, 1], out[k, 2] = day_ratios(daily[k], capitals[k], days_per_year)

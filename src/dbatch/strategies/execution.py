@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from operator import attrgetter
 from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 
 from annotated_types import Ge, Gt, Le
@@ -51,7 +53,19 @@ def with_execution(own: Any, **defaults: Any) -> Any:
 
 
 def execution_of(parameters: Any) -> Execution:
-    """Return the settings of the execution, from an instance of a class that `with_execution` made."""
+    """Return the settings of the execution, from an instance of a class that `with_execution` made.
+
+    Sets of parameters that differ in their own fields alone get the same object.
+    """
+    return _execution(*_settings(parameters))
+
+
+_settings = attrgetter(*ExecutionParameters._fields)
+
+
+@lru_cache(maxsize=4096)
+def _execution(*values: Any) -> Execution:
+    parameters = ExecutionParameters(*values)
     return Execution(
         capital=parameters.capital,
         at_close=parameters.fill_at == "close",

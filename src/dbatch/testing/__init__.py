@@ -9,14 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dbatch.testing.bar_contract import BarStrategyContract
     from dbatch.testing.contract import StrategyContract
     from dbatch.testing.outcome import Outcome
     from dbatch.testing.single import backtest
     from dbatch.testing.ticks import ticks_of
 
-__all__ = ["Outcome", "StrategyContract", "backtest", "ticks_of"]
+__all__ = ["BarStrategyContract", "Outcome", "StrategyContract", "backtest", "ticks_of"]
 
 _HOMES = {
+    "BarStrategyContract": "dbatch.testing.bar_contract",
     "Outcome": "dbatch.testing.outcome",
     "StrategyContract": "dbatch.testing.contract",
     "backtest": "dbatch.testing.single",

@@ -6,13 +6,15 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from dbatch.data.bars import BarBlock
 from dbatch.engine.bars.columns import columns_of
+from dbatch.engine.bars.figures import figures_of, fill_figures
 from dbatch.engine.bars.kernel import BarKernel, kernel_of
 from dbatch.engine.fills import Fills
 from dbatch.engine.loop import Leaf
@@ -37,10 +39,43 @@ class Days:
     ends: np.ndarray
 
 
+class Passed(NamedTuple):
+    """What many sets of parameters did over the same bars.
+
+    `pieces` are columns of fills, those of `Fills`, each with the ends of its sets; `numbers` (sets, len(EACH)) those
+    of `metrics.passes.EACH` of the fills; `daily` (sets, days) the P&L of each of `days`; `places` int64 (sets, 3) and
+    `amounts` float64 (sets, 4) start, trough and end of the deepest fall as rows of `times`, -1 for none, its depth,
+    the deepest share of a peak, the equity at the end and that at first.
+    """
+
+    pieces: list[tuple[list[np.ndarray], np.ndarray]]
+    numbers: np.ndarray
+    daily: np.ndarray
+    places: np.ndarray
+    amounts: np.ndarray
+    days: np.ndarray
+    times: np.ndarray
+
+
 def run_sets(
     strategy: BarStrategy, sections: Sequence[Mapping[str, Any]], bars: BarBlock
 ) -> list[tuple[Fills, Marked]]:
     """Return the fills of `strategy` under each of `sections` over all `bars`, and its equity marked to market.
+
+    Raises what `pass_through` raises.
+    """
+    passed = pass_through(strategy, sections, bars)
+    sound = np.isfinite(passed.numbers[:, 0]).tolist()
+    falls: Any = zip(passed.places.tolist(), passed.amounts.tolist(), strict=True)
+    rows = zip(_each_fills(passed), passed.daily, falls, figures_of(*passed[1:]), sound, strict=True)
+    return [
+        (fills, Marked._make((passed.days, pnl, passed.times, *where, *amounts, values if is_sound else None)))
+        for fills, pnl, (where, amounts), values, is_sound in rows
+    ]
+
+
+def pass_through(strategy: BarStrategy, sections: Sequence[Mapping[str, Any]], bars: BarBlock) -> Passed:
+    """Return what `strategy` does under each of `sections` over all `bars`, as columns: the least work for a sweep.
 
     Raises MissingDataError for fewer bars than the strategy's warm-up, HandlerError where it cannot be compiled or
     breaks its contract, and what its own functions raise.
@@ -55,13 +90,16 @@ def run_sets(
     inputs = (*bars, strategy.warm_up, days.ends, columns.table, picks, *_scalars(strategy, kernel, sets))
     count = len(sets)
     written, daily = np.zeros(count, np.int64), np.empty((count, len(days.ends)))
-    falls = np.empty((count, 3), np.int64), np.empty((count, 4))
-    fills = list(_all_fills(kernel.replay, inputs, (written, daily, *falls), len(bars)))
-    times = bars.timestamps[strategy.warm_up :]
-    return [
-        (each, Marked(days.days, pnl, times, *places, *amounts))
-        for each, pnl, places, amounts in zip(fills, daily, falls[0].tolist(), falls[1].tolist(), strict=True)
-    ]
+    places, amounts = np.empty((count, 3), np.int64), np.empty((count, 4))
+    pieces = list(_fill_columns(kernel.replay, inputs, (written, daily, places, amounts), len(bars)))
+    numbers = np.concatenate([fill_figures(kept[1:], ends, float(bars.closes[-1])) for kept, ends in pieces])
+    return Passed(pieces, numbers, daily, places, amounts, days.days, bars.timestamps[strategy.warm_up :])
+
+
+def _each_fills(passed: Passed) -> Iterator[Fills]:
+    for kept, ends in passed.pieces:
+        for begin, end in pairwise([0, *ends.tolist()]):
+            yield Fills(*[column[begin:end] for column in kept])
 
 
 def days_of(bars: BarBlock, first: int) -> Days:
@@ -71,21 +109,17 @@ def days_of(bars: BarBlock, first: int) -> Days:
     return Days(days[ends - 1], ends + first)
 
 
-def _all_fills(
+def _fill_columns(
     replay: Callable[..., int], inputs: tuple[Any, ...], outputs: tuple[np.ndarray, ...], bars: int
-) -> Iterator[Fills]:
-    """Yield the fills of each set, in order, as the loop goes through the sets."""
+) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+    """Yield the fills of some sets as columns, with the end of each set, as the loop goes through the sets."""
     out = _fill_arrays(_FILLS_A_BAR * bars)
     written = outputs[0]
     done = 0
     while done < len(written):
         first, done = done, replay(done, *inputs, *outputs, *out)
-        used = int(written[done - 1])
-        kept = [column[:used].copy() for column in out]
-        begin = 0
-        for end in written[first:done].tolist():
-            yield Fills(*[column[begin:end] for column in kept])
-            begin = end
+        ends = written[first:done]
+        yield [column[: ends[-1]].copy() for column in out], ends
 
 
 def _fill_arrays(least: int) -> tuple[np.ndarray, ...]:
@@ -104,7 +138,11 @@ def _scalars(strategy: BarStrategy, kernel: BarKernel, sets: Sequence[Any]) -> t
             wanted = kernel.loop.params_type.__name__
             raise HandlerError(f"bind gave {type(one).__name__}, must give {wanted} as start is annotated")
     settings = [strategy.execution(one) for one in sets]
-    return (*_tables(bound, kernel.loop.params), *_tables(settings, kernel.loop.execution))
+    places: dict[int, int] = {}  # most sets have the same settings
+    which = [places.setdefault(id(one), len(places)) for one in settings]
+    distinct = list({id(one): one for one in settings}.values())
+    rows = [table[which] for table in _tables(distinct, kernel.loop.execution)]
+    return (*_tables(bound, kernel.loop.params), *rows)
 
 
 def _tables(values: Sequence[Any], leaves: tuple[Leaf, ...]) -> tuple[np.ndarray, np.ndarray]:
