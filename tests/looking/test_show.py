@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from dbatch.errors import UsageError
+from dbatch.looking.formats import as_json
 from dbatch.looking.query import Choice, choose, runs_table
 from dbatch.looking.show import show
 from dbatch.looking.tables import read_tables
@@ -190,3 +192,13 @@ def test_a_folder_without_a_batch_is_refused(dbatch: Run, tmp_path: Path) -> Non
 
     assert shown.returncode == 2
     assert "holds no batch" in shown.stderr
+
+
+def test_what_json_cannot_hold_is_null() -> None:
+    table = pa.table({"x": [1.0, float("nan"), float("inf"), None], "t": ["a", None, "\x1b", "="]})
+
+    assert json.loads(as_json(table, a=1)) == {
+        "a": 1,
+        "rows": [{"x": 1.0, "t": "a"}, {"x": None, "t": None}, {"x": None, "t": "\x1b"}, {"x": None, "t": "="}],
+    }
+    assert json.loads(as_json(table.slice(0, 0))) == {"rows": []}
