@@ -202,3 +202,17 @@ def test_what_json_cannot_hold_is_null() -> None:
         "rows": [{"x": 1.0, "t": "a"}, {"x": None, "t": None}, {"x": None, "t": "\x1b"}, {"x": None, "t": "="}],
     }
     assert json.loads(as_json(table.slice(0, 0))) == {"rows": []}
+
+
+def test_stored_statistics_are_columns_until_the_batch_changes(
+    write_batch: Run, four_runs: list[Any], tmp_path: Path, dbatch: Run
+) -> None:
+    folder = write_batch(tmp_path / "b", four_runs)
+    assert "dsr" not in show(folder, Choice()).rows.column_names
+
+    assert dbatch("stats", folder).returncode == 0
+
+    assert {"dsr", "psr", "min_trl_days"} <= set(show(folder, Choice(sort_by=["-dsr"])).rows.column_names)
+    with open_ledger(folder) as ledger:
+        ledger.forget([job.key for job in ledger.planned() if job.run == 1])
+    assert "dsr" not in show(folder, Choice()).rows.column_names
