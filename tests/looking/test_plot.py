@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from defusedxml import ElementTree
 
 from dbatch.errors import OutputError, UsageError
 from dbatch.looking.plot import place_of, plot
@@ -32,16 +33,18 @@ def test_a_batch_is_drawn_run_by_run(batch: Path, tmp_path: Path) -> None:
         plot(place_of(batch), "A/B", tmp_path / "a.png")
 
 
-@pytest.mark.parametrize("place", range(17))
+@pytest.mark.parametrize("place", [0, 1, 6, 7, 14])
 def test_a_hostile_name_is_drawn_as_text_into_the_file_that_was_named(
     hostile: Path, hostile_names: tuple[str, ...], tmp_path: Path, place: int
 ) -> None:
     name = hostile_names[place]
 
-    svg = plot(place_of(hostile, str(place)), name, tmp_path / "x.svg").read_text()
+    tree = ElementTree.parse(plot(place_of(hostile, str(place)), name, tmp_path / "x.svg"))
 
-    assert "<script" not in svg
-    assert "onerror" not in svg.replace("<!--", "").partition("-->")[2]
+    tags = {element.tag.rpartition("}")[2].lower() for element in tree.iter()}
+    attributes = {name.lower() for element in tree.iter() for name in element.attrib}
+    assert not tags & {"script", "img", "image", "a", "foreignobject"}
+    assert not [name for name in attributes if name.startswith("on")]
     assert [path.name for path in tmp_path.iterdir()] == ["x.svg"]
 
 

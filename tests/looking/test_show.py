@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from dbatch.errors import UsageError
+from dbatch.looking.formats import as_json
 from dbatch.looking.query import Choice, choose, runs_table
 from dbatch.looking.show import show
 from dbatch.looking.tables import read_tables
@@ -190,3 +192,27 @@ def test_a_folder_without_a_batch_is_refused(dbatch: Run, tmp_path: Path) -> Non
 
     assert shown.returncode == 2
     assert "holds no batch" in shown.stderr
+
+
+def test_what_json_cannot_hold_is_null() -> None:
+    table = pa.table({"x": [1.0, float("nan"), float("inf"), None], "t": ["a", None, "\x1b", "="]})
+
+    assert json.loads(as_json(table, a=1)) == {
+        "a": 1,
+        "rows": [{"x": 1.0, "t": "a"}, {"x": None, "t": None}, {"x": None, "t": "\x1b"}, {"x": None, "t": "="}],
+    }
+    assert json.loads(as_json(table.slice(0, 0))) == {"rows": []}
+
+
+def test_stored_statistics_are_columns_until_the_batch_changes(
+    write_batch: Run, four_runs: list[Any], tmp_path: Path, dbatch: Run
+) -> None:
+    folder = write_batch(tmp_path / "b", four_runs)
+    assert "dsr" not in show(folder, Choice()).rows.column_names
+
+    assert dbatch("stats", folder).returncode == 0
+
+    assert {"dsr", "psr", "min_trl_days"} <= set(show(folder, Choice(sort_by=["-dsr"])).rows.column_names)
+    with open_ledger(folder) as ledger:
+        ledger.forget([job.key for job in ledger.planned() if job.run == 1])
+    assert "dsr" not in show(folder, Choice()).rows.column_names

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dbatch.results.columns import csv_bytes
 from dbatch.results.export import csv_cell
@@ -20,13 +21,17 @@ _LARGE: Final = 100.0
 
 def as_csv(table: pa.Table) -> bytes:
     """Return `table` as CSV; a missing value is an empty cell, and no text is a formula to a spreadsheet."""
-    columns = [map(csv_cell, column.to_pylist()) for column in table.columns]
+    columns = [
+        map(csv_cell, column.to_pylist()) if pa.types.is_string(column.type) else column.to_pylist()
+        for column in table.columns
+    ]
     return csv_bytes([map(csv_cell, table.column_names), *zip(*columns, strict=True)])
 
 
 def as_json(table: pa.Table, **about: Any) -> bytes:
     """Return `table` as one JSON document, `about` first, then `rows`; ASCII, so that no text steers a terminal."""
-    rows = ",\n".join(json.dumps(_finite(row), default=str) for row in table.to_pylist())
+    encoded = json.JSONEncoder(default=str).encode  # json.dumps makes an encoder for every call
+    rows = ",\n".join(map(encoded, _finite(table).to_pylist()))
     head = json.dumps(about)[:-1] + (", " if about else "")
     return f'{head}"rows": [\n{rows}\n]}}\n'.encode()
 
@@ -100,9 +105,15 @@ def _markdown(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", plain)
 
 
-def _finite(row: dict[str, Any]) -> dict[str, Any]:
-    """Return `row`, None for floats that JSON cannot hold."""
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+def _finite(table: pa.Table) -> pa.Table:
+    """Return `table`, null for floats that JSON cannot hold."""
+    for place, column in enumerate(table.columns):
+        if pa.types.is_floating(column.type):
+            known = pc.is_finite(column)
+            if pc.any(pc.invert(known)).as_py():
+                column = pc.if_else(known, column, pa.nulls(len(column), column.type))
+                table = table.set_column(place, table.field(place), column)
+    return table
 
 
 def _is_number(kind: pa.DataType) -> bool:

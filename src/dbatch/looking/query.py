@@ -45,16 +45,24 @@ class Choice:
 
 
 def runs_table(tables: Tables) -> pa.Table:
-    """Return a row per run: the columns of `batch_summary`, and those of the parameters that vary."""
+    """Return a row per run: the columns of `batch_summary`, the parameters that vary, and statistics if stored."""
+    varying = [name for name in tables.jobs.column_names if name.startswith(PARAMETER)]
+    runs = _joined(tables.runs, tables.jobs, varying)
+    if tables.statistics is not None:
+        further = [name for name in tables.statistics.column_names if name not in runs.column_names]
+        runs = _joined(runs, tables.statistics, further)
+    return runs
+
+
+def _joined(runs: pa.Table, others: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Return `runs` with the columns `names` of the first row of each run in `others`."""
     first: dict[str, int] = {}
-    for place, run_id in enumerate(tables.jobs.column("run_id").to_pylist()):
+    for place, run_id in enumerate(others.column("run_id").to_pylist() if names else ()):
         first.setdefault(run_id, place)
-    places = [first.get(run_id) for run_id in tables.runs.column("run_id").to_pylist()]
+    places = [first.get(run_id) for run_id in runs.column("run_id").to_pylist()] if names else []
     of_runs = table_of({"place": places}, {"place": "int"}).column("place")
-    runs = tables.runs
-    for name in tables.jobs.column_names:
-        if name.startswith(PARAMETER):
-            runs = runs.append_column(name, tables.jobs.column(name).take(of_runs))
+    for name in names:
+        runs = runs.append_column(name, others.column(name).take(of_runs))
     return runs
 
 
