@@ -29,14 +29,16 @@ class KeptFills:
     def add(self, piece: np.ndarray, done: float = 1.0) -> None:
         """Keep `piece`, a table as `fill_columns` takes it; about the part `done` of all events has gone by."""
         begin, end = self._size, self._size + piece.shape[1]
+        self._size = end
+        if begin == 0 and done >= 1.0:
+            self._table = piece.copy()
+            return
         if end > self._table.shape[1]:
-            is_all = begin == 0 and done >= 1.0
-            room = end if is_all else max(2 * begin, int(_SPARE * end / max(done, _LEAST_DONE)))
+            room = max(2 * begin, int(_SPARE * end / max(done, _LEAST_DONE)))
             grown = np.empty((len(piece), max(end, room)), np.int64)
             grown[:, :begin] = self._table[:, :begin]
             self._table = grown
         self._table[:, begin:end] = piece
-        self._size = end
 
     def since(self, first: int = 0) -> Fills:
         """Return the fills from the `first` on; later ones do not change them."""
