@@ -25,6 +25,14 @@ def pytest_configure() -> None:
     os.environ.setdefault("DBATCH_CACHE_DIR", str(PROJECT / ".pytest_cache" / "dbatch"))
 
 
+@pytest.fixture(autouse=True)
+def path_given_back() -> Iterator[None]:
+    """Take off `sys.path` what strategies of a test put there: the names of their modules are free again."""
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
+
+
 @pytest.fixture(scope="session")
 def golden() -> Path:
     """The folder of real ticks and published fills; tests that need it are skipped where it is absent."""

@@ -51,7 +51,7 @@ def test_every_public_name_can_be_had() -> None:
 
 
 def test_an_unknown_command_is_a_usage_error_with_a_suggestion() -> None:
-    finished = subprocess.run([sys.executable, "-m", "dbatch", "rnu"], capture_output=True, text=True, check=False)
+    finished = subprocess.run([sys.executable, "-m", "dbatch", "rum"], capture_output=True, text=True, check=False)
 
     assert finished.returncode == 2
     assert "did you mean 'rm' or 'run'?" in finished.stderr
