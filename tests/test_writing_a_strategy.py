@@ -175,6 +175,7 @@ def fills(page: Any) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.line)
+@pytest.mark.slow
 def test_a_command_of_the_tutorial_ends_as_it_says_and_prints_what_it_quotes(page: Any, command: Command) -> None:
     finished = page[1][command]
 
@@ -211,6 +212,7 @@ def plain_fills(ticks: pd.DataFrame) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("security", ["ALFA", "GAMA", "VETA"])
+@pytest.mark.slow
 def test_the_strategy_of_the_tutorial_makes_the_fills_of_a_plain_loop(fills: pd.DataFrame, security: str) -> None:
     mine = fills.loc[fills["security"] == security, ["timestamp", "side", "fill_price", "fill_qty"]]
     ticks = pd.read_parquet(SAMPLE / f"{security.lower()}.parquet")
@@ -218,12 +220,14 @@ def test_the_strategy_of_the_tutorial_makes_the_fills_of_a_plain_loop(fills: pd.
     assert list(mine.itertuples(index=False, name=None)) == plain_fills(ticks)
 
 
+@pytest.mark.slow
 def test_the_realized_pnl_of_the_tutorial_is_the_cash_of_its_round_trips(fills: pd.DataFrame) -> None:
     signs = fills["side"].map({"sell": 1, "buy": -1})
 
     assert fills["realized_pnl"].sum() == pytest.approx((signs * fills["fill_price"] * fills["fill_qty"]).sum())
 
 
+@pytest.mark.slow
 def test_the_log_shows_the_line_that_numba_refused(page: Any) -> None:
     assert "execute(position, params.size / 2, ask.price)" in (page[0] / "output" / "slip" / "run.log").read_text()
 

@@ -9,7 +9,15 @@ from chaos_moments import faults_of_moments
 from chaos_scene import Scene
 
 
-@pytest.mark.parametrize(("before", "every"), [("nothing", 3), ("an interrupted call", 2), ("a finished one", 9)])
+@pytest.mark.parametrize(
+    ("before", "every"),
+    [
+        ("nothing", 5),
+        ("an interrupted call", 7),
+        pytest.param("an interrupted call", 1, marks=pytest.mark.slow),
+        ("a finished one", 9),
+    ],
+)
 def test_every_moment_of_a_call_can_be_its_last(scene: Callable[[int], Scene], before: str, every: int) -> None:
     found = list(faults_of_moments(scene(3), before, every))
 
@@ -17,6 +25,7 @@ def test_every_moment_of_a_call_can_be_its_last(scene: Callable[[int], Scene], b
     assert [(moment, faults) for moment, faults in found if faults] == []
 
 
+@pytest.mark.slow
 def test_files_that_are_taken_for_current_because_they_are_there_are_found_out(
     scene: Callable[[int], Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -384,6 +384,7 @@ def test_whatever_befalls_a_batch_it_shows_the_truth_and_comes_to_its_end() -> N
     disturb(10, 20, derandomize=True)
 
 
+@pytest.mark.slow
 def test_a_batch_that_does_not_look_at_its_parts_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dbatch.batch.books.file_hash", lambda path: None)
     monkeypatch.setattr("dbatch.results.ledger.Ledger.parts", lambda book: {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
 from chaos_processes import Cluster, wait_until
 from chaos_scene import Scene
 
@@ -42,6 +43,7 @@ def test_workers_that_are_killed_before_they_work_end_the_batch_in_good_order(sc
     assert batch.faults() == []
 
 
+@pytest.mark.slow
 def test_workers_and_then_the_scheduler_of_an_existing_cluster_are_killed(scene: Callable[[int], Scene]) -> None:
     batch = scene(40)
     cluster = Cluster(batch.processes, workers=1)

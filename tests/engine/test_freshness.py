@@ -239,6 +239,7 @@ def test_the_hash_of_sources_is_that_of_the_strategy() -> None:
     assert compile_kernel(first).sources_hash != compile_kernel(second).sources_hash
 
 
+@pytest.mark.slow
 def test_a_constant_that_comes_from_elsewhere_is_part_of_the_loops_name(
     swing: Path, run_once: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ def found(request: RunRequest, **options: object) -> VerifyReport:
 # What holds.
 
 
+@pytest.mark.slow
 def test_a_slow_strategy_is_sound_and_of_a_sample_only_that_is_looked_at(ask: Ask, tmp_path: Path) -> None:
     said: list[str] = []
     request = ask("slow", overrides={"step": 1, "AAA.step": 2, "BBB.step": 3, "CCC.step": 4})
@@ -79,6 +80,7 @@ def cause_of(report: VerifyReport) -> str:
     return report.cause.kind
 
 
+@pytest.mark.slow
 def test_a_strategy_that_draws_random_numbers_is_not_deterministic(ask: Ask) -> None:
     report = found(ask("unsteady", securities=["AAA"]))
     assert cause_of(report) == "not_deterministic"
@@ -92,12 +94,14 @@ def test_a_strategy_that_counts_in_a_global_leaks(ask: Ask) -> None:
     assert ": fill 0, timestamp: " in report.cause.evidence
 
 
+@pytest.mark.slow
 def test_a_strategy_that_counts_anew_at_every_call_depends_on_chunks(ask: Ask) -> None:
     report = found(ask("forgetful", securities=["BBB"]), vary=("order", "chunks"))
     assert cause_of(report) == "depends_on_chunks"
     assert report.skipped[-1] == "one chunk a security"
 
 
+@pytest.mark.slow
 def test_a_strategy_that_asks_where_it_runs_has_none_of_the_usual_faults(ask: Ask) -> None:
     report = found(ask("homesick", securities=["BBB"], chunk_rows=1))
     assert cause_of(report) == "engine"
