@@ -75,7 +75,7 @@ def _checked(
     request: RunRequest, seed: int, check: Callable[[Subject, Callable[[], History], str], One]
 ) -> CheckReport[One]:
     kinds: set[str] = set()
-    found = []
+    found: list[One] = []
     with _with_data(request) as (asked, notes):
         plan = make_plan(asked)
         context = _context(plan, asked)
@@ -83,9 +83,10 @@ def _checked(
             subject = subject_of(context, job)
             kinds.add(subject.kind)
             found.append(check(subject, partial(history_of, context, job), job.security.name))
-        origin = "made-up bars" if notes else plan.market.origin
-        told = (*notes, *(note for note in plan.notes if not (notes and note.startswith("no --config"))))
-    return CheckReport(plan.ref.name, " or ".join(sorted(kinds)), origin, seed, tuple(found), told)
+    kind = " or ".join(sorted(kinds))
+    if notes:
+        return CheckReport(plan.ref.name, kind, "made-up bars", seed, tuple(found), notes)
+    return CheckReport(plan.ref.name, kind, plan.market.origin, seed, tuple(found), plan.notes)
 
 
 def _context(plan: Plan, request: RunRequest) -> RunContext:

@@ -80,14 +80,14 @@ def check_job(subject: Subject, load: Callable[[], History], security: str, cuts
         return JobCheck(security, "failed", notes=(f"fails over all of the data: {error}",))
     candidates = history.borders("day") if subject.settles_days else history.clean
     places = cuts_of(history, candidates, whole, cuts, seed, security)
-    if not len(places):
-        why = "decides nothing" if not any(map(len, whole)) else "decides nothing before a place to cut at"
-        return JobCheck(security, "nothing compared", notes=(f"{why}; other --data or --set may help",))
     found = _at(subject, history, whole, places)
     difference, compared = found.difference(), sum(cut.compared for cut in found.cuts)
     notes = _notes(subject, found, difference)
     if difference is None:
-        return JobCheck(security, "sound", len(places), compared, None, notes)
+        if compared:
+            return JobCheck(security, "sound", len(places), compared, None, notes)
+        why = "decides nothing" if not any(map(len, whole)) else "decides nothing before a place to cut at"
+        return JobCheck(security, "nothing compared", notes=(f"{why}; other --data or --set may help",))
     verdict: Verdict = "looks ahead"
     if subject.known is not None:
         beyond = _beyond(subject, history, whole, cuts, seed, security)
@@ -172,5 +172,6 @@ def _notes(subject: Subject, found: _Found, difference: Difference | None) -> tu
     elif difference is None and any(cut.settled for cut in found.cuts):
         notes.append("it closes its position at the end of the data: that fill alone differs")
     if subject.known is not None:
-        notes.append(f"known to look ahead, within a {subject.known.within}: {subject.known.reason}")
+        over = "over all of the data" if subject.known.within == "data" else f"within a {subject.known.within}"
+        notes.append(f"known to look ahead, {over}: {subject.known.reason}")
     return tuple(notes)

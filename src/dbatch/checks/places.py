@@ -1,4 +1,4 @@
-"""Where data are cut: drawn from a seed and the security's name, half of the places right after decisions."""
+"""Where data are cut: drawn from a seed and the security's name, most of them next to decisions."""
 
 from __future__ import annotations
 
@@ -20,17 +20,16 @@ def drawn(candidates: np.ndarray, count: int, seed: int, security: str) -> np.nd
 def cuts_of(
     history: History, candidates: np.ndarray, decided: Sequence[Decisions], count: int, seed: int, security: str
 ) -> np.ndarray:
-    """Return at most `count` of `candidates` after the first decision: half right after one, the others anywhere.
+    """Return at most `count` of `candidates`: a third right after decisions, a third right before, others anywhere.
 
-    A look ahead by one bar changes nothing but the last decision before a cut: at a place that is drawn from all of
-    them a strategy that decides once in a hundred bars would hardly ever be caught.
+    A look ahead by one bar changes nothing but the last decision before a cut, and one that picks the best moment of
+    all shows another moment until it has come: at places that are drawn from all of them a strategy that decides once
+    in a hundred bars would hardly ever be caught.
     """
     times = np.unique(np.concatenate([one.times for one in decided]))
-    if not len(times) or not len(candidates):
-        return np.empty(0, np.int64)
-    later = candidates[history.times[candidates] > times[0]]
-    after = np.searchsorted(history.times[later], times, side="right")
-    after_decisions = np.unique(later[after[after < len(later)]])
-    near = drawn(after_decisions, (count + 1) // 2, seed, security)
-    others = np.setdiff1d(later, near)
-    return np.union1d(near, drawn(others, count - len(near), seed, security))
+    following = np.searchsorted(history.times[candidates], times, side="right")
+    after = np.unique(candidates[following[following < len(candidates)]])
+    before = np.unique(candidates[following[following > 0] - 1])
+    places = drawn(after, (count + 2) // 3, seed, security)
+    places = np.union1d(places, drawn(np.setdiff1d(before, places), (count + 1) // 3, seed, security))
+    return np.union1d(places, drawn(np.setdiff1d(candidates, places), count - len(places), seed, security))
