@@ -14,13 +14,14 @@ from annotated_types import Ge
 from numba import njit
 
 from dbatch.sim import Account, Bar, BarOrder, Execution, go_to, keep
-from dbatch.strategies import BarStrategy, Indicator, execution_of, with_execution
+from dbatch.strategies import BarStrategy, Indicator, LookAhead, execution_of, with_execution
 from dbatch_bars.indicators import average_true_range
 
 WARM_UP = 99
 """Bars before the average true range over 100 of them exists: left out for every period, so that sets compare."""
 
 RESTRICTED_BARS = 6
+WEEK_RULE = LookAhead("which bars are the last six of an ISO week is known only when the week is over", "week")
 FIRST_BARS = 5
 FIRST_STOP_SHARE = 0.01
 _WEEK = 7 * 86_400_000_000_000
@@ -178,4 +179,5 @@ def create_bigbar_handler(config: Mapping[str, Mapping[str, object]]) -> BarStra
         on_bar=on_bar,
         indicators=(Indicator(average_true_range, ("atr_period",)), Indicator(pressure), Indicator(restricted_bars)),
         warm_up=WARM_UP,
+        looks_ahead=WEEK_RULE,
     )

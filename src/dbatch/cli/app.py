@@ -24,6 +24,7 @@ _COMMANDS = {
     "retry": ("dbatch.cli.retry", "Do the failed jobs of a batch once more."),
     "verify": ("dbatch.cli.verify", "Compute sequentially and distributed, and compare every row."),
     "compare": ("dbatch.cli.compare", "Compare two folders of results, row by row."),
+    "check": ("dbatch.cli.check", "Check a strategy: does it look ahead, how much history does it need?"),
     "benchmark": ("dbatch.cli.benchmark", "Measure the work sequentially and with workers, side by side."),
     "replay": ("dbatch.cli.replay", "Carry out one security of a finished run again: is it the same, and why not?"),
     "status": ("dbatch.cli.status", "Show how far a batch is, how fast it goes and what failed."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,6 +26,18 @@ class Indicator:
 
 
 @dataclass(frozen=True)
+class LookAhead:
+    """What a strategy is known to know before it can: `reason` says it to people.
+
+    `within` says how far ahead it looks at most: to the end of the "day" or of the ISO "week" (UTC), or over all of the
+    "data". Cut where such a period ends, data must give the same decisions.
+    """
+
+    reason: str
+    within: Literal["day", "week", "data"]
+
+
+@dataclass(frozen=True)
 class BarStrategy:
     """What `create_<strategy>_handler` returns for a compiled strategy over bars.
 
@@ -35,7 +47,7 @@ class BarStrategy:
     a NamedTuple of floats, one for each of `indicators`, in their order; without indicators there is no such argument.
     Both are `@njit(inline="always")`, annotated and at the top level of their module, as those of `EventStrategy`.
     `warm_up` is the number of bars that are left out at the beginning, for all parameter sets alike; indicators have
-    seen them.
+    seen them. `looks_ahead` names what the strategy knows too early and keeps on purpose: checks tell it.
     """
 
     parameters: type[tuple[Any, ...]]
@@ -45,6 +57,7 @@ class BarStrategy:
     on_bar: Any
     indicators: tuple[Indicator, ...] = ()
     warm_up: int = 0
+    looks_ahead: LookAhead | None = None
 
 
 @dataclass(frozen=True)
@@ -54,13 +67,14 @@ class SignalStrategy:
     `signals(bars, parameters)` gets all bars of a security, as an `Indicator` does, and an instance of `parameters`;
     it returns for each bar the target position that it wants from that bar's close on: a float64 array in full sizes,
     1.0 long, -1.0 short, 0.0 none, NaN for leaving it as it is. An order is a change of the target; who was stopped out
-    waits for the next change. `execution` and `warm_up` as in `BarStrategy`.
+    waits for the next change. `execution`, `warm_up` and `looks_ahead` as in `BarStrategy`.
     """
 
     parameters: type[tuple[Any, ...]]
     signals: Callable[[Any, Any], np.ndarray]
     execution: Callable[[Any], Execution]
     warm_up: int = 0
+    looks_ahead: LookAhead | None = None
 
 
 CompiledStrategy = EventStrategy | BarStrategy | SignalStrategy

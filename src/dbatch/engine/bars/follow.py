@@ -71,4 +71,5 @@ def follower(strategy: SignalStrategy) -> BarStrategy:
         on_bar=on_bar,
         indicators=(Indicator(_Signals(strategy.signals, strategy.parameters), names),),
         warm_up=strategy.warm_up,
+        looks_ahead=strategy.looks_ahead,
     )
