@@ -78,6 +78,12 @@ def ordinary_twins() -> ModuleType:
     return _neighbour("ordinary_twins")
 
 
+@pytest.fixture(scope="session")
+def pool_twins() -> ModuleType:
+    """The slow twins of the pool's templates and of its engine."""
+    return _neighbour("pool_twins")
+
+
 def _neighbour(name: str) -> ModuleType:
     """Return a module beside this one, loaded from its file: with importlib's import mode it is no importable name."""
     spec = importlib.util.spec_from_file_location(f"dbatch_{name}", Path(__file__).with_name(f"{name}.py"))

@@ -1,5 +1,8 @@
 """What the code's hash covers: the strategy's files, and what it imports from outside them."""
 
+import importlib
+import sys
+
 import pytest
 
 from dbatch.engine.plan import code_hash
@@ -59,6 +62,15 @@ def test_two_strategies_of_one_file_have_two_code_hashes(tmp_path):
     first, second = (resolve(name, [str(tmp_path)], entry_points=[]).ref for name in "st")
     assert first.source_hash == second.source_hash
     assert code_hash(first, print) != code_hash(second, print)
+
+
+def test_what_else_is_loaded_is_no_part_of_a_strategy_that_uses_a_public_name(tmp_path, monkeypatch):
+    (tmp_path / "s.py").write_text("from dbatch import MissingDataError\n" + COMPILED)
+    with monkeypatch.context() as patched:
+        patched.delitem(sys.modules, "dbatch.data.bar_frame", raising=False)
+        before = hash_of(tmp_path)
+    importlib.import_module("dbatch.data.bar_frame")
+    assert hash_of(tmp_path) == before
 
 
 def test_an_edit_outside_the_strategys_files_changes_the_code_hash_and_undoing_it_restores_it(importing):

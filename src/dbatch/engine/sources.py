@@ -16,6 +16,9 @@ _VERSIONED = frozenset(
 )
 """Packages that enter a kernel's identity by their version, not by their files."""
 
+_FACADE = "dbatch"
+"""Its public names come from elsewhere, on first use: followed, it would reach whatever happens to be loaded."""
+
 
 def reached_sources(modules: Iterable[ModuleType]) -> list[tuple[str, str]]:
     """Return (module name, source and constants) of `modules` and of all they import, transitively, by name.
@@ -74,7 +77,7 @@ def _imported_names(source: str, package: str) -> tuple[str, ...]:
             base = importlib.util.resolve_name(base, package) if node.level else base
             names.add(base)
             names.update(f"{base}.{alias.name}" for alias in node.names)
-    return tuple(name for name in sorted(names) if not _is_versioned(name))
+    return tuple(name for name in sorted(names) if name != _FACADE and not _is_versioned(name))
 
 
 def _is_versioned(name: str) -> bool:

@@ -11,6 +11,8 @@ high
 4. A trailing stop follows the best high so far by a fixed distance, from the next bar on: it never uses the bar's own
    high against its own low.
 5. A stop pays spread and slippage as any order; a profit is a limit order and pays the spread alone.
+6. With `Execution.closes_alone` a stop or a profit looks at closes instead, and one that a close has reached closes at
+   its own price, however far beyond the close lies, as backtests over rows of quotes book it; the stop comes first.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class Execution(NamedTuple):
     `long` and `short`: which sides are allowed. `spread` in currency between bid and ask, of which each fill pays half;
     `slippage` share of the price; `commission` share of the value; `per_unit` currency, then at least `least_fee` a
     fill and at most `fee_cap` of its value (0 for no cap, which wins over the least). `stop`, `profit`, `trail`: shares
-    of the price at which the position was entered, 0 for none.
+    of the price at which the position was entered, 0 for none. `closes_alone`: rule 6 instead of rule 3.
     """
 
     capital: float
@@ -51,6 +53,7 @@ class Execution(NamedTuple):
     profit: float
     trail: float
     profit_first: bool
+    closes_alone: bool = False
 
 
 class Desk(NamedTuple):
@@ -196,8 +199,12 @@ def fill_order(execution: Execution, desk: Desk, order: BarOrder, units: int, pr
 
 @njit(inline="always")
 def exit_price(execution: Execution, desk: Desk, bar: Bar) -> tuple[float, bool]:
-    """Return the price at which `bar` closes the position by rule 3, NaN for not at all; and whether by its stop."""
+    """Return the price at which `bar` closes the position by rule 3 or 6, NaN for not at all; whether by its stop."""
     side = 1.0 if desk.position.shares > 0 else -1.0
+    if execution.closes_alone:
+        if (bar.close - desk.stop) * side <= 0.0:
+            return desk.stop, True
+        return (desk.profit if (bar.close - desk.profit) * side >= 0.0 else NO_PRICE), False
     worst = bar.low if side > 0.0 else bar.high
     best = bar.high if side > 0.0 else bar.low
     if (bar.open - desk.stop) * side <= 0.0:
