@@ -17,12 +17,15 @@ def report(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="The page. [default: DIR/report.html]")
     ] = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="ID", help="Id or number of a run of a batch: its fills over the price.")
+    ] = None,
 ) -> None:
-    """Write a batch or a run as one HTML file that needs no network."""
+    """Write a batch or a run as one HTML file that needs no network: what is best, can it be believed, what failed."""
     from dbatch.one_thread import one_thread_each
 
     one_thread_each(os.environ)  # before numpy is loaded: its threads wait for each other most of the time
     from dbatch.looking.formats import printable
     from dbatch.report.write import write_report
 
-    typer.echo(printable(str(write_report(folder, output))))
+    typer.echo(printable(str(write_report(folder, output, run=run))))

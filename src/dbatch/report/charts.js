@@ -113,7 +113,7 @@ function lineTips(area, series, { x, from, to, days, form, view, changed }) {
     for (const name of ["x1", "x2"]) line.setAttribute(name, x(where));
     line.setAttribute("visibility", "visible");
     rows.sort(([one, at], [other, to2]) => other.y[to2] - one.y[at]);
-    const texts = rows.slice(0, 12).map(([one, at]) => `${write(one.y[at], form)}  ${one.name}`);
+    const texts = rows.slice(0, 12).map(([one, at]) => `${write(one.y[at], form)}  ${one.name} ${one.title || ""}`);
     tip(event, [days ? day(where) : write(where), ...texts].join("\n"));
   });
   area.picture.addEventListener("pointerup", (event) => {
@@ -226,7 +226,7 @@ function matrixChart(box, { columns, rows, cell, told, low, high, form = "plain"
     draw.fillStyle = known ? `rgb(${tone.join(" ")})` : colour("hover");
     draw.fillRect(left + column * wide, row * high1, wide - space, high1 - space);
     const label = known ? write(value, form) : "";
-    if (known && wide > 34 && high1 > 15 && draw.measureText(label).width < wide - 6) {
+    if (known && wide > 26 && high1 > 15 && draw.measureText(label).width < wide - 3) {
       draw.fillStyle = ink(tone);
       draw.textAlign = "center";
       draw.fillText(label, left + (column + 0.5) * wide, row * high1 + high1 / 2 + 4);
@@ -264,7 +264,7 @@ function legend(series, off, changed) {
     const swatch = el("span", { class: "swatch" });
     swatch.style.background = one.colour;
     const turn = () => { if (off.has(one.name)) off.delete(one.name); else off.add(one.name); changed(); };
-    made.append(el("button", { class: off.has(one.name) ? "off" : "", on: { click: turn } }, swatch, one.name));
+    made.append(el("button", { class: off.has(one.name) ? "off" : "", title: one.title || null, on: { click: turn } }, swatch, one.name));
   }
   return made;
 }

@@ -5,7 +5,7 @@ const MOST_VALUES = 60;
 /** Return the metrics that a parameter can be judged by, the first choice first. */
 function judged() {
   const better = RUNS.metrics.filter((metric) => metric.better !== 0);
-  const first = ["dsr", "sharpe", "total_pnl"].filter((name) => METRIC[name]);
+  const first = ["sharpe", "dsr", "total_pnl"].filter((name) => METRIC[name]);
   return [...first.map((name) => METRIC[name]), ...RUNS.metrics.filter((metric) => !first.includes(metric.name) && (better.includes(metric) || metric.data.some((value) => !Number.isNaN(value))))];
 }
 

@@ -74,33 +74,40 @@ function whatFailed() {
   return section("failed", "What failed?", null, lines, el("p"), ...top, rest);
 }
 
-const BEST_COLUMNS = ["dsr", "psr", "interval", "min_trl_days", "days", "break_even_bps", "max_dd_pct", "turnover", "fills", "total_pnl", "sharpe"];
+const BEST_COLUMNS = ["dsr", "psr", "interval", "min_trl_days", "break_even_bps", "max_dd_pct", "turnover", "fills", "total_pnl", "sharpe"];
+const MOST_PARAMETERS = 6;
 
 function bestTable() {
+  const names = RUNS.parameters.map((one) => one.name);
+  const parameters = names.length && names.length <= MOST_PARAMETERS
+    ? names.map((name) => ({ name, number: typeof DATA.best[0]?.varying[name] === "number", text: (best) => write(best.varying[name]), value: (best) => best.varying[name] }))
+    : [{ name: names.length ? "parameters" : "run", look: "name", text: parametersOf }];
   const columns = [
     { name: "#", number: true, text: (best) => String(DATA.best.indexOf(best) + 1), value: (best) => DATA.best.indexOf(best) },
-    { name: "parameters", look: "name", text: (best) => parametersOf(best) + (best.same > 1 ? `  (and ${best.same - 1} with equal results)` : "") },
-    ...BEST_COLUMNS.filter((name) => name === "interval" ? METRIC.sharpe_low : METRIC[name]).map((name) => bestColumn(name)),
+    ...parameters,
+    ...(DATA.best.some((best) => best.same > 1) ? [{ name: "alike", number: true, title: "runs with exactly these results", text: (best) => write(best.same), value: (best) => best.same }] : []),
+    ...BEST_COLUMNS.filter((name) => (name === "interval" ? METRIC.sharpe_low : METRIC[name])).map(bestColumn),
   ];
-  const { splits, trials } = DATA.statistics;
-  const pbo = splits ? `${write(splits.pbo, "share")} of the splits of these days` : `not known (${DATA.statistics.reasons.pbo})`;
+  const { splits, trials, reasons } = DATA.statistics;
+  const pbo = splits ? `${write(splits.pbo, "share")} (in so many splits of the days, the best of one half is below the median in the other)` : `not known (${reasons.pbo})`;
   return section("best", "The best runs",
-    `The best of ${write(trials.total, "count")} trials, runs with equal results once. First what speaks against luck: DSR counts all trials, PSR would hold for `
-    + `one alone; MinTRL is how many days this Sharpe ratio needs, beside the days there are. The raw Sharpe ratio comes last: it is what the search made large. `
-    + `PBO of the whole batch: ${pbo}.`,
-    sortedTable(columns, DATA.best).node);
+    `The best of ${write(trials.total, "count")} trials; of runs with equal results the first. DSR counts all trials, PSR would hold for one alone; MinTRL is how many days `
+    + `this Sharpe ratio needs, of those there are. The raw Sharpe ratio comes last: it is what the search made large. PBO of the whole batch: ${pbo}.`,
+    sortedTable(columns, DATA.best, { most: 10 }).node);
 }
 
 function bestColumn(name) {
   const at = (best) => PLACE.get(best.run);
+  const metric = METRIC[name === "interval" ? "sharpe_low" : name];
+  const value = (best) => metric.data[at(best)];
+  const number = (best, one = name, form = metric.form) => write(metricOf(one, at(best)), form);
   if (name === "interval") {
-    const both = ["sharpe_low", "sharpe_high"];
-    return { name: "net Sharpe, 95 %", number: true, title: "of the P&L as the strategy books it: net of the costs that it was given",
-      text: (best) => both.map((one) => write(metricOf(one, at(best)), "ratio")).join(" to "), value: (best) => metricOf("sharpe_low", at(best)) };
+    const title = "of the P&L as the strategy books it: net of the costs that it was given";
+    return { name: "net Sharpe, 95 %", number: true, title, value, text: (best) => `${number(best, "sharpe_low")} to ${number(best, "sharpe_high")}` };
   }
-  const metric = METRIC[name];
-  return { name: name === "sharpe" ? "raw Sharpe" : metric.label, number: true,
-    text: (best) => write(metricOf(name, at(best)), metric.form), value: (best) => metricOf(name, at(best)) };
+  if (name === "min_trl_days") return { name: "MinTRL of days", number: true, value, text: (best) => `${number(best)} of ${number(best, "days", "days")}` };
+  if (name === "turnover") return { name: "turnover", number: true, value, text: (best) => brief(value(best)) };
+  return { name: name === "sharpe" ? "raw Sharpe" : metric.label, number: true, value, text: (best) => number(best) };
 }
 
 function running(values, from = 0) {
@@ -139,7 +146,7 @@ function curvesSection() {
   const options = [["best", "the best ten runs"], ...runs.map((best, place) => [String(best.run), `#${place + 1} by security: ${parametersOf(best)}`])];
   const made2 = section("curves", "Equity and drawdown",
     `Capital ${write(CAPITAL, "count")} and all realised P&L by day, all securities of a run together as one portfolio; below, the fall from the highest equity so far in per cent. `
-    + "Drag to zoom, double-click to see all, click a name to hide it.",
+    + "Drag to zoom, double-click to see all, click a name to hide it. Numbers are those of the table above.",
     el("div", { class: "bar" }, menu("show", options, "best", (value) => { state.what = value; off.clear(); draw(); })),
     made.legend, el("h3", {}, "equity"), made.equity, el("h3", {}, "drawdown, %"), made.drawdown);
   setTimeout(() => keepDrawn(draw));
@@ -151,7 +158,7 @@ function bestCurves(runs) {
   const parts = ten.map((best) => portfolio(best.run));
   const mean = DAYS.map((_, at) => parts.reduce((sum, part) => sum + part[at], 0) / parts.length);
   return [
-    ...ten.map((best, place) => ({ name: `#${place + 1} ${parametersOf(best)}`, x: DAYS, y: running(parts[place], CAPITAL), colour: PALETTE[place], width: place ? 1.3 : 2.4 })),
+    ...ten.map((best, place) => ({ name: `#${place + 1}`, title: parametersOf(best), x: DAYS, y: running(parts[place], CAPITAL), colour: PALETTE[place], width: place ? 1.3 : 2.4 })),
     ...(ten.length > 1 ? [{ name: TOGETHER, x: DAYS, y: running(mean, CAPITAL), colour: colour("ink"), dash: "5 4", width: 1.8 }] : []),
   ];
 }
@@ -195,7 +202,7 @@ function sourcesSection() {
     const curve = CURVES.get(state.run);
     barChart(boxes.security, curve.securities.map((one) => ({ name: one.name, value: one.pnl.reduce((sum, value) => sum + value, 0) })));
     barChart(boxes.month, byMonth(portfolio(state.run)));
-    barChart(boxes.weekday, ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].map((name, at) => ({ name, value: curve.weekdays[at] || 0 })));
+    barChart(boxes.weekday, ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].map((name, at) => ({ name, value: curve.weekdays[at] || 0 })).filter((row) => row.value));
     if (best.hours) barChart(boxes.hour, workingHours(best.hours));
     else boxes.hour.replaceChildren(el("p", { class: "soft small" }, "The fills of this run were not kept: --fills all of a batch keeps those of every run."));
   };
@@ -228,7 +235,7 @@ function likenessSection() {
   const draw = () => matrixChart(box, { columns: names, rows: names, cell: (column, row) => DATA.likeness[row][column] ?? NaN, told, low: -1, high: 1, form: "ratio", stops: BOTH, square: true });
   setTimeout(() => keepDrawn(draw));
   const { effective } = DATA.statistics;
-  const say = effective ? ` All ${write(effective.trials, "count")} runs amount to ${write(effective.by_rank, "plain")} independent ones by effective rank`
+  const say = effective ? ` All ${write(effective.trials, "count")} runs amount to ${write(Number(effective.by_rank.toFixed(1)))} independent ones by effective rank`
     + (effective.by_clusters === null ? "." : `, ${write(effective.by_clusters, "count")} by clusters.`) : "";
   return section("likeness", "Are the best runs one idea?", `Correlation of the daily P&L of the best runs. Near 1 they are one idea in many settings, and no spread of risk.${say}`, box);
 }

@@ -9,7 +9,7 @@ function sortedTable(columns, rows, { most = 50, sorted = null } = {}) {
   const heads = columns.map((column, place) => el("th", {
     class: `sorts${column.number ? " n" : ""}`, tabindex: 0, title: column.title || null,
     on: { click: () => sort(place), keydown: (event) => { if (event.key === "Enter") sort(place); } },
-  }, column.name));
+  }, heading(column.name)));
   const state = { rows: [...rows], order: sorted, page: 0 };
   const pager = el("div", { class: "bar" });
 
@@ -28,7 +28,7 @@ function sortedTable(columns, rows, { most = 50, sorted = null } = {}) {
     }
     heads.forEach((head, place) => {
       const on = state.order && state.order.column === place;
-      head.textContent = columns[place].name + (on ? (state.order.down ? " ↓" : " ↑") : "");
+      head.textContent = heading(columns[place].name) + (on ? (state.order.down ? " ↓" : " ↑") : "");
       head.setAttribute("aria-sort", on ? (state.order.down ? "descending" : "ascending") : "none");
     });
     show(0);
@@ -53,6 +53,11 @@ function sortedTable(columns, rows, { most = 50, sorted = null } = {}) {
   arrange();
   const node = el("div", {}, el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), body)), pager);
   return { node, setRows(found) { state.rows = [...found]; arrange(); } };
+}
+
+/** Return a name that may be broken after its underlines. */
+function heading(name) {
+  return name.replaceAll("_", "_\u200b");
 }
 
 /** Return which of two values comes first; a missing one is last in either direction. */

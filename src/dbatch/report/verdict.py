@@ -72,11 +72,11 @@ def _of_best(best: Best, found: BatchStatistics) -> tuple[Check, ...]:
     years = best.days / found.days_per_year
     return (
         Check("DSR", _share(best.dsr), "95 % or more", _level(best.dsr, BELIEVED)),
-        Check("PSR", _share(best.psr), "95 % or more, and never on its own", _level(best.psr, BELIEVED)),
+        Check("PSR", _share(best.psr), "95 % or more", _level(best.psr, BELIEVED)),
         Check(
             "best by chance",
             _number(hurdle),
-            f"far below the Sharpe ratio, {best.sharpe:.2f}",
+            f"below the Sharpe ratio, {_number(best.sharpe)}",
             _level(best.sharpe, hurdle),
         ),
         Check("Sharpe, 95 %", f"{_number(low)} to {_number(best.sharpe_high)}", "above 0 and your costs", _level(low, 0)),
@@ -101,4 +101,4 @@ def _share(value: float | None) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+    return "–" if value is None else f"{value:.2f}".replace("-", "−")
