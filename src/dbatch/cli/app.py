@@ -38,6 +38,7 @@ _COMMANDS = {
     "sql": ("dbatch.cli.sql", "Ask a batch in SQL, over its runs, jobs, daily P&L and fills."),
     "export": ("dbatch.cli.export", "Take results away: CSV, JSON, Parquet, Excel, SQL databases, MLflow."),
     "unseal": ("dbatch.cli.unseal", "Open the holdout of a batch for the run that it chose."),
+    "report": ("dbatch.cli.report", "Write a batch or a run as one HTML page: what is best, and is it to be believed?"),
     "plot": ("dbatch.cli.plot", "Draw the fills of a security, its position and P&L: a picture for a slide."),
     "logs": ("dbatch.cli.logs", "Print what runs of a batch said, while it runs too."),
     "cancel": ("dbatch.cli.cancel", "Ask the driver of a batch to stop, on whatever host it runs."),

@@ -88,15 +88,15 @@ def top_causes(ledger: Ledger) -> list[Cause]:
         _FAILURES_LOOKED_AT,
     )
     for status, security, error in failures:
-        texts.setdefault((status, _alike(error, security)), Counter())[error] += 1
+        texts.setdefault((status, alike(error, security)), Counter())[error] += 1
     ranked = sorted(texts.items(), key=lambda item: (-item[1].total(), item[0]))
     return [
-        Cause(status, next(iter(errors)) if len(errors) == 1 else alike, errors.total())
-        for (status, alike), errors in ranked[:MOST_CAUSES]
+        Cause(status, next(iter(errors)) if len(errors) == 1 else common, errors.total())
+        for (status, common), errors in ranked[:MOST_CAUSES]
     ]
 
 
-def _alike(error: str, security: str) -> str:
+def alike(error: str, security: str) -> str:
     """Return `error` without what differs from job to job: numbers, addresses, the security."""
     text = re.sub(rf"\b{re.escape(security)}\b", "SECURITY", error)
     return " ".join(_CHANGING.sub("N", text).split())
