@@ -114,18 +114,20 @@ def streamed(path: Path, runs: int) -> dict[str, Cost]:
     from dbatch.data.market import open_market
     from dbatch.data.read import read_events
     from dbatch.engine.job import run_job
+    from dbatch.engine.sessions import read_only
     from dbatch.plugins.discovery import resolve
     from dbatch.plugins.loading import make_handler
 
     (security,) = open_market(path).securities
 
+    handler = make_handler(resolve("v1_baseline").ref, {})
+
     def run(blocks: Iterable[EventBlock]) -> int:
-        handler = make_handler(resolve("v1_baseline").ref, {})
         return run_job(handler, security.name, CONFIG["default"], blocks).rows
 
     def in_memory() -> Iterator[EventBlock]:
         for block in islice(read_events(security, 100_000), IN_MEMORY_ROWS // 100_000):
-            yield EventBlock(*(column.copy() for column in block))
+            yield EventBlock(*(read_only(column.copy()) for column in block))
 
     held = list(in_memory())
     return medians({"in memory": lambda: run(held), "streamed": lambda: run(read_events(security, 100_000))}, runs)
