@@ -15,8 +15,6 @@ from dbatch_bars.sma_cross import create_sma_cross_handler
 class TestBigBar(BarStrategyContract):
     strategy = "bigbar"
     parameters: ClassVar[dict[str, Any]] = {"k_atr_int": 12, "uptail_max_ratio_int": 9, "atr_period": 10}
-    # the last bars of a week are known only when it is over: its rule looks ahead, as its page says
-    test_bars_that_come_later_change_no_earlier_fill = None  # type: ignore[assignment]
 
 
 class TestSmaCross(BarStrategyContract):

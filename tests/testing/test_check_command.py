@@ -17,6 +17,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from dbatch.cli.strategies import app
+from dbatch.testing import BarStrategyContract
 from dbatch.testing.contract import contract_tests
 
 TITLES = list(contract_tests().values())
@@ -111,6 +112,17 @@ def test_a_strategy_that_keeps_the_contract_is_exit_code_0_and_a_line_a_test() -
     assert result.stderr.splitlines() == [
         *(f"ok      {title}" for title in TITLES),
         f"v1_baseline: keeps the contract ({len(TITLES)} ok)",
+    ]
+
+
+def test_a_strategy_over_bars_is_held_to_the_contract_of_its_kind() -> None:
+    result = CliRunner().invoke(app, ["check", "sma_cross"])
+
+    titles = contract_tests(BarStrategyContract).values()
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [
+        *(f"ok      {title}" for title in titles),
+        f"sma_cross: keeps the contract ({len(titles)} ok)",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -36,13 +37,15 @@ def synthetic_bars(count: int = 900, seed: int = 1) -> BarBlock:
 class BarStrategyContract:
     """What every strategy over bars owes dbatch; a subclass whose name begins with `Test` names the strategy.
 
-    Set `strategy`, the name of one that is installed, or `factory`, its `create_<name>_handler` (a `staticmethod`).
+    Set `strategy`, the name of one that is installed or lies in `strategy_path`, or `factory`, its
+    `create_<name>_handler` (a `staticmethod`).
     `parameters` are those of the runs; `bars()` may be overridden to give bars on which the strategy trades. A test
     that does not apply is left out by setting it to None in the subclass.
     """
 
     strategy: ClassVar[str | None] = None
     factory: ClassVar[Any] = None
+    strategy_path: ClassVar[str | os.PathLike[str] | None] = None
     parameters: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     def bars(self) -> BarBlock:
@@ -51,7 +54,8 @@ class BarStrategyContract:
 
     def subject(self) -> Subject:
         """Return the strategy."""
-        return subject_of(self.strategy if self.strategy is not None else type(self).factory)
+        paths = [] if self.strategy_path is None else [os.fspath(self.strategy_path)]
+        return subject_of(self.strategy if self.strategy is not None else type(self).factory, paths)
 
     def run(self, *blocks: BarBlock, **more: Any) -> Outcome:
         """Return what a fresh handler does with `blocks`; `more` parameters replace those of the contract."""
@@ -103,8 +107,11 @@ class BarStrategyContract:
         """What is decided at a bar knows that bar and those before alone; a look ahead breaks it.
 
         Orders fill at the close that decides, where the strategy has that setting: at the next open the last decision
-        before a cut, the only one that a look ahead by one bar can change, would not be seen.
+        before a cut, the only one that a look ahead by one bar can change, would not be seen. A look ahead that the
+        strategy declares is left to `dbatch check lookahead`, which knows how far it may reach.
         """
+        if getattr(self.subject().make({SECURITY: self.parameters}), "looks_ahead", None) is not None:
+            return
         bars = self.bars()
         whole = self.run(bars, **self.at_close()).fills
         for cut in np.linspace(len(bars) // 3, len(bars) - 1, 7, dtype=int).tolist():

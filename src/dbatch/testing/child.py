@@ -16,7 +16,9 @@ from dbatch.lifetime import die_with_parent
 if TYPE_CHECKING:
     from dbatch.model import StrategyRef
 
-_ADVICE: Final = frozenset({"test_it_trades_on_these_events"})  # nobody promised to trade on a made-up market
+_ADVICE: Final = frozenset({"test_it_trades_on_these_events", "test_it_trades_on_these_bars"})
+"""Nobody promised to trade on a made-up market."""
+
 _HERE: Final = Path(__file__).parent
 
 Tell = Callable[..., None]
@@ -55,12 +57,13 @@ def check(spec: Mapping[str, Any], tell: Tell) -> None:
     from dbatch.errors import ConfigError
     from dbatch.model import StrategyRef
     from dbatch.testing.bench import FIRST
-    from dbatch.testing.contract import StrategyContract, contract_tests
+    from dbatch.testing.contract import contract_tests
 
     ref = StrategyRef(**spec["ref"])
     named = {"strategy": ref.name, "strategy_path": ref.root, "parameters": spec["parameters"]}
-    contract = type("Checked", (StrategyContract,), named)()
-    titles = contract_tests()
+    kind = _contract_of(ref, {FIRST: spec["parameters"]})
+    contract = type("Checked", (kind,), named)()
+    titles = contract_tests(kind)
     tell(tests=list(titles.values()))
     faulthandler.dump_traceback_later(spec["timeout_sec"])  # shows where it hangs; the parent ends it
     for number, (name, title) in enumerate(titles.items()):
@@ -79,6 +82,19 @@ def check(spec: Mapping[str, Any], tell: Tell) -> None:
         tell(test=title, status=status, message=message)
         if number == 0 and status != "ok":
             return
+
+
+def _contract_of(ref: StrategyRef, sections: Mapping[str, Mapping[str, Any]]) -> type:
+    """Return the contract of the kind of strategy that `ref` is; what cannot be made is for the first test to tell."""
+    from dbatch.plugins.loading import make_handler
+    from dbatch.strategies import BarStrategy, SignalStrategy
+    from dbatch.testing import BarStrategyContract, StrategyContract
+
+    try:
+        handler = make_handler(ref, sections)
+    except BaseException:  # noqa: BLE001 - it will be raised again, by the test that is about it
+        return StrategyContract
+    return BarStrategyContract if isinstance(handler, BarStrategy | SignalStrategy) else StrategyContract
 
 
 def _verdict(error: BaseException, ref: StrategyRef) -> tuple[str, str]:

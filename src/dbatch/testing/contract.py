@@ -196,7 +196,7 @@ def bench_of(contract: StrategyContract) -> Bench:
     return Bench(subject, contract.parameters, block_of_ticks(contract.ticks()))
 
 
-def contract_tests() -> dict[str, str]:
-    """Return the names of the contract's tests in their order, each with its title in words."""
-    names = [name for name in vars(StrategyContract) if name.startswith("test_")]
+def contract_tests(contract: type = StrategyContract) -> dict[str, str]:
+    """Return the names of the tests of `contract` in their order, each with its title in words."""
+    names = [name for name in vars(contract) if name.startswith("test_")]
     return {name: name.removeprefix("test_").replace("_", " ") for name in names}
