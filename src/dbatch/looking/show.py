@@ -54,10 +54,10 @@ class Shown:
 def show(folder: Path, choice: Choice, *, jobs: bool = False, headline: bool = False) -> Shown:
     """Return the rows of the runs in `folder`, or of its `jobs`, that `choice` asks for.
 
-    Where it names no order the best come first: by the batch's objective if it has one, else by deflated Sharpe ratio if
-    there is one, else by Sharpe ratio. With `headline` it has only the columns that people look at first, where it names
-    none, and the error where one of these rows has one. Raises OutputError for a folder without a batch, UsageError for
-    a choice that cannot be made.
+    Where it names no order the best come first: by the batch's objective if it has one, else by deflated Sharpe ratio
+    if there is one, else by Sharpe ratio. With `headline` it has only the columns that people look at first, where it
+    names none, and the error where one of these rows has one. Raises OutputError for a folder without a batch,
+    UsageError for a choice that cannot be made.
     """
     tables = read_tables(folder)
     table = tables.jobs if jobs else runs_table(tables)
