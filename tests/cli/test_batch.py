@@ -144,3 +144,14 @@ def test_progress_can_be_read_by_programs(dbatch: Run, batch_file: Run) -> None:
     assert (events[0]["runs"], events[0]["jobs"]) == (2, 6)
     assert events[1]["security"] == "BBB"
     assert events[3]["statuses"] == {"failed": 1}
+
+
+def test_a_sweep_says_which_run_is_best_and_another_objective_computes_nothing(dbatch: Callable[..., Any]) -> None:
+    sweep = ["sweep", "-s", "v1_baseline", "--grid", "quote_size=100,1000", "--serial", "--no-progress", "--json"]
+
+    found = [dbatch(*sweep, "--objective", name) for name in ("return", "drawdown")]
+
+    outcomes = [json.loads(each.stdout) for each in found]
+    assert [outcome["computed"] for outcome in outcomes] == [6, 0]
+    assert [outcome["best"]["run_id"] for outcome in outcomes] == ["quote_size_1000", "quote_size_100"]
+    assert "best by return: quote_size_1000, total_pnl " in found[0].stderr

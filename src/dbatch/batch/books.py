@@ -73,6 +73,7 @@ class Books:
         kept = self.ledger.planned()
         others = [job for job in kept if job.run not in numbers]  # of calls with another --range
         self.is_new = sorted(kept, key=_place) != sorted([*others, *planned], key=_place)
+        self.is_new |= facts.get("options", {}).get("objective") != self.options.objective  # its files say which
         rows: list[tuple[int, str, Mapping[str, Any]]] = [row for row in self.ledger.runs() if row[0] not in numbers]
         rows += [(run.number, run.run_id, run.spec) for run in self.plan.runs]
         self.ledger.plan(

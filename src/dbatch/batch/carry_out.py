@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dbatch.batch.best_fills import best_runs
 from dbatch.batch.books import Books
@@ -22,7 +22,7 @@ from dbatch.engine.packing import Packer, Task
 from dbatch.errors import ClusterError, Interrupted, StorageError
 from dbatch.model import Receipt, RunContext
 from dbatch.results.adopt import adopt
-from dbatch.results.consolidate import consolidate, is_consolidated
+from dbatch.results.consolidate import best_of, consolidate, is_consolidated
 from dbatch.results.folder import cancel_requested, clear, locked
 from dbatch.results.ledger import Ledger, Planned, open_ledger
 from dbatch.results.part import is_lean
@@ -38,7 +38,8 @@ class BatchOutcome:
 
     `interrupted` is the signal that stopped it, `fault` says why it could not go on (a full disk, a lost cluster,
     `--batch-timeout`, `dbatch cancel`): both can be resumed. `stopped` says why it ended before all runs were done
-    by a rule of its own (`--fail-fast`).
+    by a rule of its own (`--fail-fast`). `best` is the best run by `--objective`, as
+    `results.objective.best_run` has it.
     """
 
     output_dir: Path
@@ -48,6 +49,7 @@ class BatchOutcome:
     interrupted: int | None = None
     fault: str | None = None
     stopped: str | None = None
+    best: Mapping[str, Any] | None = None
 
     @property
     def exit_code(self) -> int:
@@ -224,7 +226,7 @@ class _Driver:
         keep_all, most = self._options.kept_fills(len(self._plan.batch.runs))
         if keep_all or not most or self._control.draining:
             return
-        best = best_runs(self._plan.output_dir, self._ledger, most)
+        best = best_runs(self._plan.output_dir, self._ledger, most, self._options.objective)
         keys = [key for run in self._plan.runs if run.run_id in best for _, key in run.keys]
         lean = {receipt.key for receipt in self._ledger.receipts_of(keys) if is_lean(receipt.part)}
         packer = Packer([task for task in self._plan.tasks if task.job.key in lean], self._options.unit_jobs)
@@ -240,6 +242,7 @@ class _Driver:
         reason = self._fault or self._stopped or (None if interrupted is None else f"signal {interrupted}")
         state = "interrupted" if interrupted is not None else "stopped" if reason else None
         runs, jobs = self._books.counts()
+        best: Mapping[str, Any] | None = None
         try:
             was_complete = state is None and self._was_complete()
             if was_complete:
@@ -248,12 +251,14 @@ class _Driver:
                 self._books.close(computed=self._computed, reason=reason, state=state)
             if self._options.merge and not (was_complete and is_consolidated(folder, self._books.derived)):
                 found = consolidate(folder, self._ledger)
-                runs, jobs = dict(found.runs), dict(found.jobs)
+                runs, jobs, best = dict(found.runs), dict(found.jobs), found.best
+            elif self._options.objective is not None and was_complete:
+                best = best_of(folder)
         except StorageError as error:
             self._fault = self._fault or str(error)
         except Interrupted as signal:  # the next call makes the files
             interrupted = signal.number
-        return BatchOutcome(folder, runs, jobs, self._computed, interrupted, self._fault, self._stopped)
+        return BatchOutcome(folder, runs, jobs, self._computed, interrupted, self._fault, self._stopped, best)
 
     def _was_complete(self) -> bool:
         """Return whether this call found the batch at its end, and changed nothing of it."""

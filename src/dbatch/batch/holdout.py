@@ -96,9 +96,9 @@ def _chosen(stored: StoredBatch, run_ids: Sequence[str]) -> dict[str, int]:
         if ledger.facts().get("state") not in _ENDED:
             raise UsageError(f"{stored.folder}: has not ended, its best run is not known; 'dbatch resume' goes on")
         numbers = {run_id: number for number, run_id, _ in ledger.runs()}
-        wanted = list(run_ids) or sorted(best_runs(stored.folder, ledger, 1))
+        wanted = list(run_ids) or sorted(best_runs(stored.folder, ledger, 1, stored.options.get("objective")))
     if not wanted:
-        raise UsageError(f"{stored.folder}: no run has a Sharpe ratio; --run names one")
+        raise UsageError(f"{stored.folder}: no run has a value to choose by; --run names one")
     unknown = [run_id for run_id in wanted if run_id not in numbers]
     if unknown:
         raise UsageError(f"{stored.folder}: has no run {unknown[0]!r}; 'dbatch show {stored.folder}' lists them")

@@ -24,6 +24,7 @@ _STORED: Final = (
     "batch_timeout",
     "tags",
     "priority",
+    "objective",
 )
 
 
@@ -62,7 +63,8 @@ class BatchOptions:
 
     `timeout` (seconds a job) and `memory_limit` (bytes a job) beat the batch file's where given; `unit_jobs` is how
     many jobs a task runs (None: by measurement); `fills` is "auto", "all", "none" or "top:N"; `runs` is the range of
-    run numbers to carry out (None: all); `tags` and `priority` are added to every run's; `grace` seconds are given to
+    run numbers to carry out (None: all); `tags` and `priority` are added to every run's; `objective` says which
+    run is the best (`results.objective`); `grace` seconds are given to
     what is under way when the batch is stopped.
     """
 
@@ -83,6 +85,7 @@ class BatchOptions:
     stale: Stale = "refuse"
     tags: tuple[str, ...] = ()
     priority: int = 0
+    objective: str | None = None
 
     def stored(self) -> dict[str, Any]:
         """Return those options that a resumed batch takes over, as JSON can hold them."""

@@ -55,6 +55,10 @@ OutputRoot = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of t
 Name = Annotated[str | None, typer.Option(help="Name of the batch's folder. [default: its batch_name]")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag for every run.")]
 Priority = Annotated[int, typer.Option(help="Priority of its tasks on the Dask cluster; higher is sooner.")]
+Objective = Annotated[
+    str | None,
+    typer.Option(metavar="METRIC", help="Which run is best: sharpe, return, drawdown, any metric of batch_summary."),
+]
 Fills = Annotated[
     str, typer.Option(metavar="all|top:N|none", help="Whose fills are kept. [default: all up to 100 runs]")
 ]
@@ -89,6 +93,7 @@ def options_of(
     tags: Tags = None,
     priority: Priority = 0,
     fills: Fills = "auto",
+    objective: Objective = None,
     grace: Grace = "10s",
     rerun: Rerun = False,
     accept_stale: AcceptStale = False,
@@ -97,6 +102,7 @@ def options_of(
     """Return what these options say; each is what the option of its name was given. Raises UsageError."""
     from dbatch.batch.options import BatchOptions, MaxFailures, parse_runs
     from dbatch.errors import UsageError
+    from dbatch.results.objective import objective_of
 
     if accept_stale and rerun_stale:
         raise UsageError("--accept-stale and --rerun-stale: only one of them can be done")
@@ -123,6 +129,7 @@ def options_of(
         stale="accept" if accept_stale else "rerun" if rerun_stale else "refuse",
         tags=tuple(tags or ()),
         priority=priority,
+        objective=None if objective is None else objective_of(objective).name,
     )
     chosen.kept_fills(0)  # refused now rather than when all is computed
     return chosen

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import signal
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from dbatch.cli.batch_progress import batch_observer, counts_text, duration_text
 from dbatch.cli.progress import Progress
 from dbatch.cli.run import stdout_kept_for_data
 from dbatch.cli.signals import leave_at_once, on_signals
+from dbatch.cli.upkeep_text import escaped
 
 if TYPE_CHECKING:
     from dbatch.batch.carry_out import BatchOutcome
@@ -94,11 +95,14 @@ def _print_outcome(outcome: BatchOutcome, *, as_json: bool) -> None:
             "interrupted": outcome.interrupted,
             "fault": outcome.fault,
             "stopped": outcome.stopped,
+            "best": outcome.best,
             "exit_code": outcome.exit_code,
         }
         typer.echo(json.dumps(facts))
     runs = sum(outcome.runs.values())
     typer.echo(f"{runs:,} runs: {counts_text(outcome.runs)}; results in {folder}", err=True)
+    if outcome.best is not None:
+        typer.echo(_best_text(outcome.best), err=True)
     if outcome.fault is not None:
         typer.echo(f"error: {outcome.fault}", err=True)
     if outcome.stopped is not None:
@@ -108,6 +112,13 @@ def _print_outcome(outcome: BatchOutcome, *, as_json: bool) -> None:
     if set(outcome.jobs) - {"success", "cancelled", "skipped"}:
         quoted = shlex.quote(folder)
         typer.echo(f"causes: dbatch logs {quoted} --failed; again: dbatch retry {quoted}", err=True)
+
+
+def _best_text(best: Mapping[str, Any]) -> str:
+    if best["run_id"] is None:
+        return f"best by {best['objective']}: no run has one"
+    values = ", ".join(f"{name} {value}" for name, value in best["parameters"].items())
+    return escaped(f"best by {best['objective']}: {best['run_id']}, {best['column']} {best['value']:.6g} ({values})")
 
 
 def _go_on(folder: Path | None) -> str:

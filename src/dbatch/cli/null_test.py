@@ -20,7 +20,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 
 @app.command("null-test")
-@takes_batch_options("runs", "merge", "tags", "priority", "fills", "accept_stale", "rerun_stale")
+@takes_batch_options("runs", "merge", "tags", "priority", "fills", "objective", "accept_stale", "rerun_stale")
 def null_test(
     options: BatchOptions,
     folder: Annotated[

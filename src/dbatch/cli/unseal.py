@@ -19,7 +19,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 
 @app.command("unseal")
-@takes_batch_options("rerun", "runs", "tags", "priority", "merge")
+@takes_batch_options("rerun", "runs", "tags", "priority", "merge", "objective")
 def unseal(
     options: BatchOptions,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A batch that was carried out with --holdout.")],

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from dbatch.looking.query import Choice, choose, runs_table
 from dbatch.looking.tables import read_tables
+from dbatch.results.objective import objective_of
 
 _BEST_FIRST: Final = ("dsr", "sharpe")
 _OF_RUNS: Final = (
@@ -53,13 +54,16 @@ class Shown:
 def show(folder: Path, choice: Choice, *, jobs: bool = False, headline: bool = False) -> Shown:
     """Return the rows of the runs in `folder`, or of its `jobs`, that `choice` asks for.
 
-    Where it names no order the best come first, by deflated Sharpe ratio if there is one, else by Sharpe ratio. With
-    `headline` it has only the columns that people look at first, where it names none, and the error where one of
-    these rows has one. Raises OutputError for a folder without a batch, UsageError for a choice that cannot be made.
+    Where it names no order the best come first: by the batch's objective if it has one, else by deflated Sharpe ratio
+    if there is one, else by Sharpe ratio. With `headline` it has only the columns that people look at first, where it
+    names none, and the error where one of these rows has one. Raises OutputError for a folder without a batch,
+    UsageError for a choice that cannot be made.
     """
     tables = read_tables(folder)
     table = tables.jobs if jobs else runs_table(tables)
-    order = choice.sort_by or [f"-{name}" for name in _BEST_FIRST if name in table.column_names]
+    asked = (tables.facts.get("options") or {}).get("objective")
+    first = [objective_of(asked).order] if asked is not None and not jobs else []
+    order = choice.sort_by or first or [f"-{name}" for name in _BEST_FIRST if name in table.column_names]
     short = choice.columns is None and headline
     wanted = [name for name in _OF_JOBS if jobs] or list(_OF_RUNS)
     columns = [name for name in [*wanted, "error"] if name in table.column_names] if short else choice.columns

@@ -37,19 +37,26 @@ def json_text(document: Mapping[str, Any]) -> bytes:
     return sink.getvalue()
 
 
-def summary_document(facts: Mapping[str, Any], summary: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-    """Return what `batch_summary.json` says, the rows of runs as a generator."""
+def summary_document(
+    facts: Mapping[str, Any], summary: Mapping[str, Sequence[Any]], best: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return what `batch_summary.json` says, the rows of runs as a generator; `best` as `objective.best_run` has it."""
     return {
         "schema": "dbatch.batch_summary/1",
         "batch_name": facts.get("batch", {}).get("batch_name"),
         **_counts(Counter(summary["status"])),
         "error_summary": _first_errors(summary["error"]),
+        **({} if best is None else {"best": best}),
         "runs": (dict(zip(summary, row, strict=True)) for row in zip(*summary.values(), strict=True)),
     }
 
 
 def manifest_document(
-    facts: Mapping[str, Any], ledger: Ledger, summary: Mapping[str, Sequence[Any]], jobs: Mapping[str, int]
+    facts: Mapping[str, Any],
+    ledger: Ledger,
+    summary: Mapping[str, Sequence[Any]],
+    jobs: Mapping[str, int],
+    best: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Return what `batch_manifest.json` says: `facts` of the ledger, its runs as a generator, counts of `jobs`."""
     batch = facts.get("batch", {})
@@ -71,6 +78,7 @@ def manifest_document(
         "base_args": batch.get("base_args"),
         "options": facts.get("options"),
         "run_results_summary": {**_counts(Counter(summary["status"])), "run_ids": summary["run_id"]},
+        **({} if best is None else {"best": best}),
         "jobs": {"planned": sum(jobs.values()), "counts": _ordered(jobs), "attempts": ledger.attempts()},
         "versions": environment.get("versions"),
         "machine": environment.get("machine"),

@@ -22,6 +22,7 @@ from dbatch.results.columns import csv_bytes, kind_of, table_of, texts
 from dbatch.results.export import csv_cell
 from dbatch.results.job_table import JOB_KINDS, JobTable, RunRow, job_table, kept_jobs
 from dbatch.results.ledger import DERIVED, Ledger
+from dbatch.results.objective import best_run
 from dbatch.results.part import file_hash
 from dbatch.results.publish import parquet_bytes, write_atomically
 from dbatch.results.run_files import run_folders as folders_of_runs
@@ -36,12 +37,13 @@ class Consolidation:
     """What the files say: how many runs and jobs there are of each status that occurs.
 
     `damaged` are the keys of jobs that succeeded, but whose part is gone or is not what was published: they are
-    shown as `cancelled`.
+    shown as `cancelled`. `best` is the best run, as `objective.best_run` has it, where the batch has an objective.
     """
 
     runs: Mapping[str, int]
     jobs: Mapping[str, int]
     damaged: tuple[str, ...]
+    best: Mapping[str, Any] | None = None
 
 
 def consolidate(folder: Path, ledger: Ledger, *, run_folders: bool = True) -> Consolidation:
@@ -56,13 +58,14 @@ def consolidate(folder: Path, ledger: Ledger, *, run_folders: bool = True) -> Co
     jobs, summary = tables.jobs, tables.summary
     counts = Counter(jobs.columns["status"])
     write_atomically(folder / RESULTS_NAME, parquet_bytes(_results(jobs, tables.parameters)))
-    _write_summary(folder, facts, summary)
+    best = _best(facts, ledger, summary)
+    _write_summary(folder, facts, summary, best)
     if run_folders:
         write_run_folders(folder, folders_of_runs(facts, ledger, summary, jobs))
-    write_atomically(folder / BATCH_MANIFEST_NAME, json_text(manifest_document(facts, ledger, summary, counts)))
+    write_atomically(folder / BATCH_MANIFEST_NAME, json_text(manifest_document(facts, ledger, summary, counts, best)))
     if run_folders:
         ledger.remember(**{DERIVED: _hashes(folder)})
-    return Consolidation(dict(Counter(summary["status"])), dict(counts), tables.damaged)
+    return Consolidation(dict(Counter(summary["status"])), dict(counts), tables.damaged, best)
 
 
 def summary_of(folder: Path, ledger: Ledger) -> pa.Table:
@@ -89,6 +92,16 @@ def read_results(folder: Path) -> pa.Table:
 def read_summary(folder: Path) -> pa.Table:
     """Return `batch_summary.parquet`, a row per run. Raises OutputError where there is none, or it is damaged."""
     return _read(folder / f"{BATCH_SUMMARY_NAME}.parquet")
+
+
+def best_of(folder: Path) -> Mapping[str, Any] | None:
+    """Return the best run as `batch_manifest.json` tells it, None where it tells none. Raises OutputError."""
+    path = folder / BATCH_MANIFEST_NAME
+    try:
+        found: Mapping[str, Any] | None = json.loads(path.read_bytes()).get("best")
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path}: not readable ({error}); 'dbatch merge {folder}' makes it again") from error
+    return found
 
 
 def result_digest(folder: Path) -> str:
@@ -158,11 +171,22 @@ def _results(jobs: JobTable, parameters: Mapping[str, Sequence[Any]]) -> pa.Tabl
     return table_of(columns, kinds)
 
 
-def _write_summary(folder: Path, facts: Mapping[str, Any], summary: Mapping[str, Sequence[Any]]) -> None:
+def _best(facts: Mapping[str, Any], ledger: Ledger, summary: Mapping[str, Sequence[Any]]) -> dict[str, Any] | None:
+    """Return the best run by the objective that the batch was given, None where it was given none."""
+    objective = facts.get("options", {}).get("objective")
+    if objective is None:
+        return None
+    parameters = {run_id: spec.get("parameters", {}) for _, run_id, spec in ledger.runs()}
+    return best_run(objective, summary, parameters)
+
+
+def _write_summary(
+    folder: Path, facts: Mapping[str, Any], summary: Mapping[str, Sequence[Any]], best: Mapping[str, Any] | None
+) -> None:
     cells = [map(csv_cell, summary[name]) if kind == "text" else summary[name] for name, kind in RUN_KINDS.items()]
     lines = chain([RUN_KINDS], zip(*cells, strict=True))
     write_atomically(folder / f"{BATCH_SUMMARY_NAME}.csv", csv_bytes(lines))
-    write_atomically(folder / f"{BATCH_SUMMARY_NAME}.json", json_text(summary_document(facts, summary)))
+    write_atomically(folder / f"{BATCH_SUMMARY_NAME}.json", json_text(summary_document(facts, summary, best)))
     write_atomically(folder / f"{BATCH_SUMMARY_NAME}.parquet", parquet_bytes(table_of(summary, RUN_KINDS)))
 
 
