@@ -19,10 +19,9 @@ from types import ModuleType
 
 from dbatch.errors import StrategyError
 from dbatch.plugins.layout import PLAIN_PREFIX, Layout
+from dbatch.plugins.reach import INSTALLED
 from dbatch.plugins.search_path import put_first
 from dbatch.plugins.sources import read_source
-
-_SITE = frozenset({"site-packages", "dist-packages"})
 
 
 @dataclass
@@ -53,12 +52,13 @@ def set_aside_others(layout: Layout) -> None:
     installed one's.
     """
     top = next(iter(layout.packages), None)
-    bare = {name for loaded in LOADED.values() for name in loaded.modules if _is_bare(name, loaded)}
+    known = list(LOADED.values())
+    bare = {name for loaded in known for name in list(loaded.modules) if _is_bare(name, loaded)}
     wanted = _imported_packages(layout)
     bare |= {
         name
-        for loaded in LOADED.values()
-        for name, module in loaded.modules.items()
+        for loaded in known
+        for name, module in list(loaded.modules.items())
         if name.partition(".")[0] in wanted and not lies_in(module, layout.tree)
     }
     others = {}
@@ -202,7 +202,7 @@ def is_installed(module: ModuleType) -> bool:
 
 def is_installed_at(place: str) -> bool:
     """Return whether a file or folder lies in the standard library or among installed packages."""
-    return place.startswith(_installed_folders()) or not _SITE.isdisjoint(Path(place).parts)
+    return place.startswith(_installed_folders()) or not INSTALLED.isdisjoint(Path(place).parts)
 
 
 @functools.cache

@@ -20,6 +20,7 @@ from dbatch.plugins.sources import ImportedModule, files_of, package_of, read_so
 UNPACKED = ".dbatch-unpacked"
 """Marks a folder in which strategies that arrived here are unpacked: what lies above it is not theirs."""
 
+INSTALLED = frozenset({"site-packages", "dist-packages"})
 MAX_TO_PROJECT = 8
 MAX_LEVELS = 4  # where no project is marked
 _PROJECT_MARKS = (".git", ".hg", "pyproject.toml", "setup.py", "setup.cfg")
@@ -149,7 +150,10 @@ class _Walk:
 
 
 def _upwards(folder: Path, root: Path) -> list[Path]:
-    """Return `folder` and those above it up to its project, where that is marked, and at least up to `root`."""
+    """Return `folder` and those above it up to its project, where that is marked, and at least up to `root`.
+
+    The folder of all installed packages is nobody's project: what one of them imports from there is installed.
+    """
     above = [folder, *folder.parents][:-1] or [folder]
     last = min(MAX_LEVELS, len(above) - 1)
     user = Path(os.path.expanduser("~"))
@@ -158,6 +162,9 @@ def _upwards(folder: Path, root: Path) -> list[Path]:
             return above[: level + 1]
         if (level <= MAX_TO_PROJECT and _is_project(each)) or (level < last and each == user):
             last = level
+            break
+        if level and each.name in INSTALLED:
+            last = min(last, level - 1)
             break
     return above[: max(last, above.index(root) if root in above else 0) + 1]
 
