@@ -99,7 +99,7 @@ def trades(
     for i, (price, signal) in enumerate(zip(prices, wanted, strict=True)):
         bid, ask = price - spread * pip / 2, price + spread * pip / 2
         if held:
-            pips = (bid - paid) / pip if held > 0 else (paid - ask) / pip
+            pips = round((bid - paid) / pip if held > 0 else (paid - ask) / pip, 6)  # quotes lie on a grid
             booked = -stop if pips <= -stop else target if pips >= target else pips if signal == -held else None
             if booked is not None:
                 done.append((entered, i, held, booked))

@@ -111,8 +111,22 @@ def test_each_template_trades_as_the_slow_engine_does(
         expected = pool_twins.trades(bars.closes.tolist(), wanted, 20, 30, spread, PIP)
         found = round_trips(bars, result, 10.0 * lot_size)
         assert [each[:3] for each in found] == [each[:3] for each in expected]
-        assert [each[3] for each in found] == pytest.approx([each[3] for each in expected])
+        assert [each[3] for each in found] == pytest.approx([each[3] for each in expected], abs=1e-5)
         assert found
+
+
+@pytest.mark.parametrize(("file", "pip"), [("gd5m.csv", 0.1), ("eurusd_1h.csv", 0.0001)])
+@pytest.mark.parametrize("template", ALONE)
+def test_each_template_trades_as_its_twin_over_golden_bars(
+    template: str, file: str, pip: float, golden_bars: Callable[[str], BarBlock], pool_twins: ModuleType
+) -> None:
+    bars = golden_bars(file).rows(slice(0, 700))
+    result = run(bars, f"{template}_L15_T1.0_SL15_TP40", pip=pip, lot_size=1.0, commission_per_lot=0.0)
+    wanted = [pool_twins.TWINS[template](bars, i, 15, 1.0, pip) for i in range(len(bars))]
+    expected = pool_twins.trades(bars.closes.tolist(), wanted, 15, 40, 1.0, pip)
+    found = round_trips(bars, result, 10.0)
+    assert [each[:3] for each in found] == [each[:3] for each in expected]
+    assert [each[3] for each in found] == pytest.approx([each[3] for each in expected], abs=1e-5)
 
 
 def rows(*closes: float) -> list[tuple[float, float, float, float]]:

@@ -72,6 +72,9 @@ class Desk(NamedTuple):
 
 NO_PRICE = float("nan")
 
+ROUNDING = 1e-12
+"""A close that is nearer than this share of itself to a stop by rule 6 has reached it: quotes lie on a grid."""
+
 
 @njit(inline="always")
 def opened(execution: Execution) -> Desk:
@@ -202,9 +205,9 @@ def exit_price(execution: Execution, desk: Desk, bar: Bar) -> tuple[float, bool]
     """Return the price at which `bar` closes the position by rule 3 or 6, NaN for not at all; whether by its stop."""
     side = 1.0 if desk.position.shares > 0 else -1.0
     if execution.closes_alone:
-        if (bar.close - desk.stop) * side <= 0.0:
+        if (bar.close - desk.stop) * side <= ROUNDING * bar.close:
             return desk.stop, True
-        return (desk.profit if (bar.close - desk.profit) * side >= 0.0 else NO_PRICE), False
+        return (desk.profit if (bar.close - desk.profit) * side >= -ROUNDING * bar.close else NO_PRICE), False
     worst = bar.low if side > 0.0 else bar.high
     best = bar.high if side > 0.0 else bar.low
     if (bar.open - desk.stop) * side <= 0.0:
