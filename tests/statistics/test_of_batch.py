@@ -266,3 +266,17 @@ def test_the_command_says_why_there_is_nothing_to_say(
     assert finished.returncode == 0, finished.stderr
     assert "best: none (no run has a Sharpe ratio" in finished.stdout
     assert "probability of overfitting: none" in finished.stdout
+
+
+def test_intervals_of_the_best_alone_are_those_that_all_would_have(noise: Path) -> None:
+    every, some = batch_statistics(noise).runs, batch_statistics(noise, intervals=3).runs
+    sharpe = np.array([-math.inf if value is None else value for value in every.column("sharpe").to_pylist()])
+    best = set(np.argsort(-sharpe)[:3].tolist())
+
+    for name in ("sharpe_low", "sharpe_high"):
+        values = every.column(name).to_pylist()
+        expected = {place: pytest.approx(values[place], rel=1e-12) for place in best}
+        assert {
+            place: value for place, value in enumerate(some.column(name).to_pylist()) if value is not None
+        } == expected
+    assert some.column("dsr").equals(every.column("dsr"))

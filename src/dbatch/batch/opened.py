@@ -35,7 +35,7 @@ _COMPARED = ("status", "trades", "total_pnl", "sharpe", "max_drawdown")
 class Batch:
     """A batch, or a plain run, in its folder; while it runs too. Every call reads what is there at that moment.
 
-    Make one with `Batch.open`. Nothing is ever written into the folder but by `resume` and `export`.
+    Make one with `Batch.open`. Nothing is ever written into the folder but by `resume`, `export` and `report`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -121,6 +121,12 @@ class Batch:
     def export(self, to: str, **options: Any) -> Exported:
         """Take the batch away as csv, json, parquet, xlsx or sql; options are those of `dbatch export`."""
         return export(self.folder, to, **options)
+
+    def report(self, target: str | Path | None = None) -> Path:
+        """Write the batch as one HTML page, by default `report.html` in its folder, and return the page's path."""
+        from dbatch.report.write import write_report
+
+        return write_report(self.folder, None if target is None else Path(target))
 
     def resume(self, *, client: Any = None, workers: int | None = None) -> Batch:
         """Compute what is left of the batch, and return it; on `client`, a Dask client that stays open, where given."""

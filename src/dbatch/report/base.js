@@ -63,6 +63,7 @@ function write(value, form = "plain") {
 function brief(value) {
   const size = Math.abs(value);
   const sign = value < 0 ? MINUS : "";
+  if (Number.isNaN(value)) return NONE;
   for (const [unit, letter] of [[1e9, "bn"], [1e6, "m"], [1e4, "k"]]) {
     if (size >= unit) return sign + Number((size / (letter === "k" ? 1e3 : unit)).toPrecision(4)) + letter;
   }

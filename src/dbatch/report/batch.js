@@ -30,7 +30,7 @@ function effortSection() {
   };
   setTimeout(() => keepDrawn(draw));
   const slow = sortedTable([
-    { name: "run", number: true, text: (job) => write(job.run, "count"), value: (job) => job.run },
+    { name: "run", number: true, text: (job) => String(job.run), value: (job) => job.run },
     { name: "security", text: (job) => job.security }, { name: "status", text: (job) => job.status },
     { name: "seconds", number: true, text: (job) => write(job.runtime_sec, "seconds"), value: (job) => job.runtime_sec },
     { name: "peak memory", number: true, text: (job) => write(job.peak_rss_mb, "mebibytes"), value: (job) => job.peak_rss_mb },

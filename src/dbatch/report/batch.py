@@ -20,6 +20,9 @@ from dbatch.statistics.written import prior_trials, read_statistics, statistics_
 from dbatch.upkeep.status import read_status
 from dbatch.upkeep.subject import reading
 
+MOST_INTERVALS: Final = 5_000
+"""Of more runs only those with the highest Sharpe ratios are given intervals, which take most of the time."""
+
 BEST: Final = 20
 """So many of the best runs with results that differ are shown one by one."""
 
@@ -67,7 +70,7 @@ def _statistics(folder: Path, tables: Tables) -> BatchStatistics:
     same = written is not None and written.runs.column("run_id").equals(tables.runs.column("run_id"))
     if written is not None and same:
         return written
-    return batch_statistics(folder, prior_trials=prior_trials(folder, None))
+    return batch_statistics(folder, prior_trials=prior_trials(folder, None), intervals=MOST_INTERVALS)
 
 
 def _about(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ function ticks(low, high, count = 5) {
   const step = [1, 2, 2.5, 5, 10].find((size) => size * unit >= raw) * unit;
   const found = [];
   for (let at = Math.ceil(low / step - 1e-9); at * step <= high + step * 1e-9; at += 1) found.push(Number((at * step).toPrecision(12)));
-  return found;
+  return found.length < 3 && count < 12 ? ticks(low, high, count * 2) : found;
 }
 
 function dayTicks(low, high, count) {

@@ -157,13 +157,13 @@ function allRunsSection() {
   const named = ALL_COLUMNS.filter((name) => METRIC[name]);
   const status = wordOf(RUNS.status);
   const columns = [
-    { name: "run", number: true, text: (place) => write(RUNS.number[place], "count"), value: (place) => RUNS.number[place] },
+    { name: "run", number: true, text: (place) => String(RUNS.number[place]), value: (place) => RUNS.number[place] },
     ...(RUNS.status.values.length > 1 ? [{ name: "status", text: status, node: (place) => el("span", { class: status(place) === "success" ? "" : "bad", title: wordOf(RUNS.error)(place) || null }, status(place)) }] : []),
     ...(RUNS.strategy.values.length > 1 ? [{ name: "strategy", text: wordOf(RUNS.strategy) }] : []),
     ...(RUNS.parameters.length ? RUNS.parameters.slice(0, 8).map((one) => ({ name: one.name, number: typeof one.values[0] === "number", text: (place) => write(wordOf(one)(place)), value: wordOf(one) }))
       : [{ name: "id", look: "name", text: (place) => RUNS.ids[place] }]),
     ...named.map((name) => ({ name: name === "sharpe" ? "raw Sharpe" : METRIC[name].label, number: true,
-      text: (place) => write(METRIC[name].data[place], METRIC[name].form), value: (place) => METRIC[name].data[place] })),
+      text: (place) => (name === "turnover" ? brief : (value) => write(value, METRIC[name].form))(METRIC[name].data[place]), value: (place) => METRIC[name].data[place] })),
   ];
   const table = sortedTable(columns, every, { most: 25 });
   const said = el("span", { class: "soft" });

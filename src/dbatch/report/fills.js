@@ -71,8 +71,8 @@ function drawFills(box, picture) {
   Object.assign(picture, { x, left, right });
   const seen = (places) => { const kept = []; for (let place = 0; place < places.length; place += 1) if (places[place] >= view.from && places[place] <= view.to) kept.push(place); return kept; };
   const [inMarket, inFills] = [seen(at.market), seen(at.fills)];
-  let top = 8;
-  const panels = PANELS.map(([name, share]) => { const panel = { name, top, bottom: top + (height - 60) * share - 8 }; top += (height - 60) * share + 10; return panel; });
+  let top = 16;
+  const panels = PANELS.map(([name, share]) => { const panel = { name, top, bottom: top + (height - 100) * share }; top += (height - 100) * share + 24; return panel; });
   const prices = [inMarket.map((place) => market.values[place]), inFills.map((place) => fills.prices[place])];
   const y = axisOfPanel(draw, panels[0], extent(prices), left, right);
   picture.y = y;
@@ -108,8 +108,8 @@ function axisOfPanel(draw, panel, [low, high], left, right) {
     draw.fillText(brief(value), left - 8, y(value) + 4);
   }
   draw.textAlign = "left";
-  draw.fillStyle = colour("faint");
-  draw.fillText(panel.name, left + 4, panel.top + 8);
+  draw.fillStyle = colour("soft");
+  draw.fillText(panel.name, left, panel.top - 4);
   return y;
 }
 

@@ -55,7 +55,7 @@ const SIGNS = { good: "✓", doubtful: "?", bad: "✗", unknown: "·" };
 function canItBeBelieved() {
   const { checks } = DATA.verdict;
   const table = el("table", {}, el("tbody", {}, ...checks.map((check) => el("tr", {},
-    el("td", { class: check.level }, SIGNS[check.level]), el("td", {}, check.name), el("td", { class: "n" }, check.value),
+    el("td", { class: check.level }, SIGNS[check.level]), el("td", { class: "keep" }, check.name), el("td", { class: "n" }, check.value),
     el("td", { class: "soft small" }, check.wanted)))));
   return section("believed", "Can it be believed?", null, table);
 }
@@ -126,7 +126,7 @@ function fall(equity) {
   return Float64Array.from(equity, (value) => { peak = Math.max(peak, value); return -100 * (1 - value / peak); });
 }
 
-const TOGETHER = "mean of the runs shown";
+const TOGETHER = "mean of these ten";
 
 function curvesSection() {
   const runs = DATA.best.filter((best) => CURVES.get(best.run).securities.length);
@@ -159,7 +159,7 @@ function bestCurves(runs) {
   const mean = DAYS.map((_, at) => parts.reduce((sum, part) => sum + part[at], 0) / parts.length);
   return [
     ...ten.map((best, place) => ({ name: `#${place + 1}`, title: parametersOf(best), x: DAYS, y: running(parts[place], CAPITAL), colour: PALETTE[place], width: place ? 1.3 : 2.4 })),
-    ...(ten.length > 1 ? [{ name: TOGETHER, x: DAYS, y: running(mean, CAPITAL), colour: colour("ink"), dash: "5 4", width: 1.8 }] : []),
+    ...(ten.length > 1 ? [{ name: ten.length === 10 ? TOGETHER : "mean of these", x: DAYS, y: running(mean, CAPITAL), colour: colour("ink"), dash: "5 4", width: 1.8 }] : []),
   ];
 }
 

@@ -19,6 +19,7 @@ from dbatch.looking.tables import PARAMETER, Tables, read_tables
 from dbatch.metrics.breakdown import pnl_by_hour, pnl_by_weekday
 from dbatch.metrics.daily import DEFAULT_CAPITAL, daily_ratios
 from dbatch.metrics.portfolio import daily_drawdowns
+from dbatch.model import Security
 from dbatch.report.best import specs
 from dbatch.report.origin import origin
 from dbatch.report.pack import Packed, floats, plain, plain_document, text
@@ -117,10 +118,8 @@ def _metrics(row: Mapping[str, Any], days: RunDays, jobs: Sequence[Mapping[str, 
         own |= ratios | {"max_dd": fall.depth[0], "max_dd_pct": fall.pct[0], "realized_pnl": pnl.sum()}
         own["turnover"] = sum(job["turnover"] or 0.0 for job in jobs)
     own["days"] = len(days.days)
-    listed = [(label, form, own.get(name)) for name, (label, form, _) in METRICS.items()]
-    return [
-        {"label": label, "form": form, "value": float(value)} for label, form, value in listed if value is not None
-    ]
+    listed = [(label, form, own.get(name)) for name, (label, form, _) in METRICS.items() if name != "cluster"]
+    return [{"label": label, "form": form, "value": float(value)} for label, form, value in listed if value is not None]
 
 
 def _jobs(jobs: Sequence[Mapping[str, Any]]) -> Packed:
@@ -144,7 +143,7 @@ def _days(days: RunDays) -> Packed:
 
 
 def _drawn(
-    place: Place, run_id: str, jobs: Sequence[Mapping[str, Any]], sources: Mapping[str, Any]
+    place: Place, run_id: str, jobs: Sequence[Mapping[str, Any]], sources: Mapping[str, tuple[Security, str]]
 ) -> tuple[list[Packed], np.ndarray]:
     """Return of each security its fills and the prices around them, and the P&L of all fills by hour of the day."""
     kept = [job for job in kept_fills(place.folder, [run_id]) if job.count]
@@ -162,7 +161,9 @@ def _drawn(
     return sorted(found, key=lambda one: str(one["name"])), hours
 
 
-def _security(job: JobFills, fills: pa.Table, times: np.ndarray, sources: Mapping[str, Any], rows: int) -> Packed:
+def _security(
+    job: JobFills, fills: pa.Table, times: np.ndarray, sources: Mapping[str, tuple[Security, str]], rows: int
+) -> Packed:
     first, last = int(times.min() // _DAY), int(times.max() // _DAY)
     known = sources.get(job.security)
     if known is None:

@@ -81,7 +81,8 @@ def _course(commits: list[Commit]) -> dict[str, Any]:
     """Return jobs done and memory over time, at most some hundred points."""
     kept = [one for one in commits if one.at > 0.0]
     done = np.cumsum([one.jobs for one in kept])
-    at = np.unique(np.linspace(0, len(kept) - 1, min(len(kept), _POINTS)).astype(np.int64)) if kept else []
+    spread = np.linspace(0, len(kept) - 1, min(len(kept), _POINTS)).astype(np.int64)
+    at = sorted(set(spread.tolist()))
     return {
         "at": floats([kept[place].at for place in at], "f8"),
         "jobs": floats([float(done[place]) for place in at]),

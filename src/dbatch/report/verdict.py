@@ -51,7 +51,9 @@ def verdict(found: BatchStatistics) -> Verdict:
         return Verdict("bad", sentence, checks)
     against = [check.name for check in checks if check.level in ("bad", "doubtful")]
     if against:
-        return Verdict("doubtful", f"Above what luck gives {tried}, but not without doubt: {', '.join(against)}.", checks)
+        return Verdict(
+            "doubtful", f"Above what luck gives {tried}, but not without doubt: {', '.join(against)}.", checks
+        )
     return Verdict("good", f"Above what luck gives {tried}: skill with a probability of {_share(best.dsr)}.", checks)
 
 
@@ -79,7 +81,9 @@ def _of_best(best: Best, found: BatchStatistics) -> tuple[Check, ...]:
             f"below the Sharpe ratio, {_number(best.sharpe)}",
             _level(best.sharpe, hurdle),
         ),
-        Check("Sharpe, 95 %", f"{_number(low)} to {_number(best.sharpe_high)}", "above 0 and your costs", _level(low, 0)),
+        Check(
+            "Sharpe, 95 %", f"{_number(low)} to {_number(best.sharpe_high)}", "above 0 and your costs", _level(low, 0)
+        ),
         Check("MinTRL", needed, f"within the {best.days:,} days there are", _level(best.days, best.min_trl_days)),
         Check(
             "MinBTL",

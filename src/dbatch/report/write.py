@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from dbatch.looking.plot import place_of
 from dbatch.report.batch import batch_document
 from dbatch.report.page import page
 from dbatch.report.run import run_document
+from dbatch.results.batch_names import REPORT_NAME
 from dbatch.results.ledger import LEDGER_NAME
 from dbatch.results.publish import write_atomically
 from dbatch.upkeep.subject import reading, require
-
-REPORT_NAME: Final = "report.html"
 
 
 def write_report(folder: Path, target: Path | None = None, *, run: str | None = None) -> Path:
@@ -34,7 +32,11 @@ def write_report(folder: Path, target: Path | None = None, *, run: str | None = 
 
 
 def _is_batch(folder: Path) -> bool:
-    if folder.is_dir() and not (folder / LEDGER_NAME).is_file() and (folder.absolute().parents[1] / LEDGER_NAME).is_file():
+    if (
+        folder.is_dir()
+        and not (folder / LEDGER_NAME).is_file()
+        and (folder.absolute().parents[1] / LEDGER_NAME).is_file()
+    ):
         return False  # the folder of a run within a batch
     require(folder)
     with reading(folder) as (subject, _):

@@ -12,6 +12,9 @@ BATCH_SUMMARY_NAME: Final = "batch_summary"
 BATCH_STATISTICS_NAME: Final = "batch_statistics"
 """Without the ending: .json for the batch, .parquet for its runs; written when they are asked for."""
 
+REPORT_NAME: Final = "report.html"
+"""The page of a batch; that of one of its runs is called `report-` and the run's number."""
+
 HOLDOUT_NAME: Final = "holdout"
 """The folder of the batch over the holdout, below that of the batch."""
 

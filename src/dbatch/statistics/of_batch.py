@@ -14,7 +14,7 @@ from dbatch.results.columns import table_of
 from dbatch.statistics.best import min_btl
 from dbatch.statistics.bootstrap import CONFIDENCE, RESAMPLES
 from dbatch.statistics.likeness import MOST_CLUSTERED, clusters, effective_trials
-from dbatch.statistics.of_runs import FEWEST_DAYS, RunFigures, run_columns, run_figures
+from dbatch.statistics.of_runs import FEWEST_DAYS, Drawing, RunFigures, run_columns, run_figures
 from dbatch.statistics.overfitting import blocks_for, overfitting
 from dbatch.statistics.reading import BatchResults, Trials, common_days, read_batch
 from dbatch.statistics.tables import RUN_STATISTIC_KINDS, BatchStatistics, Best, SplitResults
@@ -30,30 +30,44 @@ def batch_statistics(
     seed: int | None = None,
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
+    intervals: int | None = None,
 ) -> BatchStatistics:
     """Return how far the results of the batch in `folder` can be believed.
 
     `prior_trials` were tried before and elsewhere: they are added to those of the ledger, which counts all that were
-    begun. `seed` is that of the intervals; by default it follows from the jobs' keys. Nothing is written. Raises
-    OutputError for a folder without a batch, UsageError for arguments that cannot be.
+    begun. `seed` is that of the intervals; by default it follows from the jobs' keys. With `intervals` only so many
+    runs, those with the highest Sharpe ratios, have one: the same as else, up to rounding. Nothing is written. Raises OutputError for
+    a folder without a batch, UsageError for arguments that cannot be.
     """
     if prior_trials < 0:
         raise UsageError(f"prior-trials is {prior_trials}, must be 0 or more: trials are only ever added")
     if seed is not None and seed < 0:
         raise UsageError(f"seed is {seed}, must be 0 or more")
     return statistics_of(
-        read_batch(folder), prior_trials=prior_trials, seed=seed, resamples=resamples, confidence=confidence
+        read_batch(folder),
+        prior_trials=prior_trials,
+        seed=seed,
+        resamples=resamples,
+        confidence=confidence,
+        intervals=intervals,
     )
 
 
 def statistics_of(
-    results: BatchResults, *, prior_trials: int, seed: int | None, resamples: int, confidence: float
+    results: BatchResults,
+    *,
+    prior_trials: int,
+    seed: int | None,
+    resamples: int,
+    confidence: float,
+    intervals: int | None = None,
 ) -> BatchStatistics:
     """Return what `batch_statistics` does, of results that were read."""
     found = results.trials
     trials = Trials(found.planned, found.attempted, found.failed, found.superseded, prior_trials)
     seed = results.seed if seed is None else seed
-    figures = run_figures(results, trials=max(trials.total, 1), seed=seed, resamples=resamples, confidence=confidence)
+    drawing = Drawing(seed, resamples, confidence, intervals)
+    figures = run_figures(results, trials=max(trials.total, 1), drawing=drawing)
     reasons: dict[str, str] = {}
     places, common = common_days(results.alike)
     cluster = _clusters(places, common, len(figures.days), reasons)

@@ -26,6 +26,17 @@ _OF_DAYS: Final = ("daily_sharpe", "skewness", "kurtosis", "autocorrelation", "l
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """How intervals are drawn, see `bootstrap.sharpe_intervals`; `most`: only of so many runs with the highest Sharpe
+    ratios, None: of all."""
+
+    seed: int
+    resamples: int
+    confidence: float
+    most: int | None = None
+
+
+@dataclass(frozen=True)
 class RunFigures:
     """Of each run, float64: its days and what follows from them; `variance` that of all daily Sharpe ratios, and
     `hurdle` what the best of all trials without skill is expected to have, both NaN with fewer than two ratios."""
@@ -41,7 +52,7 @@ class RunFigures:
         return int(np.count_nonzero(~np.isnan(self.of_days["daily_sharpe"])))
 
 
-def run_figures(results: BatchResults, *, trials: int, seed: int, resamples: int, confidence: float) -> RunFigures:
+def run_figures(results: BatchResults, *, trials: int, drawing: Drawing) -> RunFigures:
     """Return what the daily P&L of all runs says, with `trials` to choose from."""
     count = len(results.summary["run_id"])
     days = np.zeros(count)
@@ -52,14 +63,32 @@ def run_figures(results: BatchResults, *, trials: int, seed: int, resamples: int
         if len(some.days) < FEWEST_DAYS:
             continue
         shape = moments(some.pnl)
-        drawn = sharpe_intervals(some.pnl, seed=seed, resamples=resamples, confidence=confidence)
         values = (shape.sharpe, shape.skewness, shape.kurtosis, shape.autocorrelation)
-        for name, value in zip(_OF_DAYS, (*values, drawn.low, drawn.high, drawn.block), strict=False):
+        for name, value in zip(_OF_DAYS, values, strict=False):
             found[name][some.places] = value
+    _draw_intervals(results, found, drawing)
     known = found["daily_sharpe"][~np.isnan(found["daily_sharpe"])]
     variance = float(known.var(ddof=1)) if len(known) > 1 else math.nan
     hurdle = expected_maximum_of(trials, variance) if len(known) > 1 else math.nan
     return RunFigures(days, found, variance, hurdle)
+
+
+def _draw_intervals(results: BatchResults, found: dict[str, np.ndarray], drawing: Drawing) -> None:
+    """Put into `found` the intervals of the runs that have a Sharpe ratio there, or of those with the highest ones."""
+    chosen = ~np.isnan(found["daily_sharpe"])
+    if drawing.most is not None and np.count_nonzero(chosen) > drawing.most:
+        best = np.argsort(-np.nan_to_num(found["daily_sharpe"], nan=-np.inf), kind="stable")[: drawing.most]
+        chosen = np.isin(np.arange(len(chosen)), best)
+    for some in results.alike:
+        places = np.array(some.places, np.int64)
+        rows = chosen[places]
+        if len(some.days) < FEWEST_DAYS or not rows.any():
+            continue
+        drawn = sharpe_intervals(
+            some.pnl[rows], seed=drawing.seed, resamples=drawing.resamples, confidence=drawing.confidence
+        )
+        for name, value in zip(("low", "high", "block_days"), (drawn.low, drawn.high, drawn.block), strict=True):
+            found[name][places[rows]] = value
 
 
 def run_columns(results: BatchResults, figures: RunFigures, cluster: np.ndarray, *, trials: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dbatch.errors import StorageError
+from dbatch.results.batch_names import REPORT_NAME
 from dbatch.results.folder import CANCEL_NAME, HOLDER_NAME, LOCK_NAME, RUNS_NAME, clear, locked
 from dbatch.results.run_folders import write_run_folders
 from dbatch.upkeep.subject import reading, require
@@ -53,6 +54,8 @@ def remove(folder: Path) -> Removal:
             clear(folder, run_folders=False)
             for name in (*HEALTH_NAMES, CANCEL_NAME):
                 (folder / name).unlink(missing_ok=True)
+            for page in (folder / REPORT_NAME, *folder.glob("report-[0-9]*.html")):
+                page.unlink(missing_ok=True)
             exports = folder / EXPORTS_NAME
             if exports.is_dir() and not exports.is_symlink():
                 shutil.rmtree(exports)
