@@ -61,7 +61,7 @@ def test_killed_at_a_step_of_a_task_the_driver_is_resumed(
     assert batch.faults() == []
 
 
-@pytest.mark.parametrize(("how", "receipts"), [(CHILDREN, 25), (WORKERS, 10)])
+@pytest.mark.parametrize(("how", "receipts"), [(CHILDREN, 25), pytest.param(WORKERS, 10, marks=pytest.mark.slow)])
 def test_killed_in_the_middle_the_driver_takes_all_its_processes_along_and_is_resumed(
     scene: Callable[[int], Scene], how: tuple[str, ...], receipts: int
 ) -> None:

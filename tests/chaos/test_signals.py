@@ -26,7 +26,7 @@ def state(batch: Scene) -> str:
 @pytest.mark.parametrize(
     ("number", "code", "how"),
     [
-        (signal.SIGINT, 130, SERIAL),
+        pytest.param(signal.SIGINT, 130, SERIAL, marks=pytest.mark.slow),
         (signal.SIGTERM, 143, CHILDREN),
     ],
 )

@@ -141,6 +141,7 @@ sys.meta_path.insert(0, Finder)
 '''
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_engine_itself_is_seen_and_not_laid_at_the_strategys_door(
     ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +170,7 @@ def create_picky_handler(config):
 """
 
 
+@pytest.mark.slow
 def test_of_two_strategies_the_one_at_fault_is_named_and_looked_at_where_it_is_at_fault(
     ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

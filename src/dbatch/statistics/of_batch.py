@@ -36,8 +36,8 @@ def batch_statistics(
 
     `prior_trials` were tried before and elsewhere: they are added to those of the ledger, which counts all that were
     begun. `seed` is that of the intervals; by default it follows from the jobs' keys. With `intervals` only so many
-    runs, those with the highest Sharpe ratios, have one: the same as else, up to rounding. Nothing is written. Raises OutputError for
-    a folder without a batch, UsageError for arguments that cannot be.
+    runs, those with the highest Sharpe ratios, have one: the same as else, up to rounding. Nothing is written. Raises
+    OutputError for a folder without a batch, UsageError for arguments that cannot be.
     """
     if prior_trials < 0:
         raise UsageError(f"prior-trials is {prior_trials}, must be 0 or more: trials are only ever added")
