@@ -228,7 +228,7 @@ def test_consolidating_twice_gives_the_same_bytes(
 
     consolidated(tmp_path)
 
-    assert len(before) == 5 + 3 * 4  # the folder of a run: manifest, log, summary, trades of AAA
+    assert len(before) == 5 + 3 * 6  # of a run: manifest, log, summary, equity, positions, trades of AAA
     assert files_of(tmp_path) == before
 
 

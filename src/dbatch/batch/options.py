@@ -25,6 +25,7 @@ _STORED: Final = (
     "tags",
     "priority",
     "objective",
+    "study",
 )
 
 
@@ -63,8 +64,8 @@ class BatchOptions:
 
     `timeout` (seconds a job) and `memory_limit` (bytes a job) beat the batch file's where given; `unit_jobs` is how
     many jobs a task runs (None: by measurement); `fills` is "auto", "all", "none" or "top:N"; `runs` is the range of
-    run numbers to carry out (None: all); `tags` and `priority` are added to every run's; `objective` says which
-    run is the best (`results.objective`); `grace` seconds are given to
+    run numbers to carry out (None: all); `tags` and `priority` are added to every run's; `study` is the history that
+    the batch belongs to; `objective` says which run is the best (`results.objective`); `grace` seconds are given to
     what is under way when the batch is stopped.
     """
 
@@ -84,6 +85,7 @@ class BatchOptions:
     rerun: bool = False
     stale: Stale = "refuse"
     tags: tuple[str, ...] = ()
+    study: str | None = None
     priority: int = 0
     objective: str | None = None
 

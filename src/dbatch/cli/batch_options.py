@@ -54,6 +54,10 @@ HoldoutFrom = Annotated[
 OutputRoot = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the batch's folder.")]
 Name = Annotated[str | None, typer.Option(help="Name of the batch's folder. [default: its batch_name]")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag for every run.")]
+Study = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The study it belongs to: 'dbatch list' follows its best result."),
+]
 Priority = Annotated[int, typer.Option(help="Priority of its tasks on the Dask cluster; higher is sooner.")]
 Objective = Annotated[
     str | None,
@@ -91,6 +95,7 @@ def options_of(
     runs: Range = None,
     merge: Merge = True,
     tags: Tags = None,
+    study: Study = None,
     priority: Priority = 0,
     fills: Fills = "auto",
     objective: Objective = None,
@@ -128,6 +133,7 @@ def options_of(
         rerun=rerun,
         stale="accept" if accept_stale else "rerun" if rerun_stale else "refuse",
         tags=tuple(tags or ()),
+        study=study,
         priority=priority,
         objective=None if objective is None else objective_of(objective).name,
     )

@@ -28,7 +28,7 @@ from dbatch.results.publish import parquet_bytes, write_atomically
 from dbatch.results.run_files import run_folders as folders_of_runs
 from dbatch.results.run_folders import write_run_folders
 from dbatch.results.run_table import RUN_KINDS, run_table
-from dbatch.results.verified import verify_parts
+from dbatch.results.verified import Daily, verify_parts
 from dbatch.schema import JOB_RESULT_COLUMNS
 
 
@@ -61,7 +61,7 @@ def consolidate(folder: Path, ledger: Ledger, *, run_folders: bool = True) -> Co
     best = _best(facts, ledger, summary)
     _write_summary(folder, facts, summary, best)
     if run_folders:
-        write_run_folders(folder, folders_of_runs(facts, ledger, summary, jobs))
+        write_run_folders(folder, folders_of_runs(facts, ledger, summary, jobs, tables.daily))
     write_atomically(folder / BATCH_MANIFEST_NAME, json_text(manifest_document(facts, ledger, summary, counts, best)))
     if run_folders:
         ledger.remember(**{DERIVED: _hashes(folder)})
@@ -126,11 +126,12 @@ def result_digest(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class _Tables:
-    """The rows of jobs and of runs, and the parameters that vary: of each a value per run."""
+    """The rows of jobs and of runs, the parameters that vary, of each a value per run, and daily P&L by job key."""
 
     jobs: JobTable
     summary: Mapping[str, list[Any]]
     parameters: Mapping[str, list[Any]]
+    daily: Mapping[str, Daily]
     damaged: tuple[str, ...]
 
 
@@ -139,7 +140,7 @@ def _tables(folder: Path, ledger: Ledger) -> _Tables:
     runs, parameters = _planned_runs(ledger)
     found = verify_parts(folder, kept_jobs(ledger, {job.key for job in planned}))
     jobs = job_table(runs, planned, found.jobs)
-    return _Tables(jobs, run_table(runs, jobs, found.daily), parameters, found.damaged)
+    return _Tables(jobs, run_table(runs, jobs, found.daily), parameters, found.daily, found.damaged)
 
 
 def _hashes(folder: Path) -> dict[str, str | None]:

@@ -25,6 +25,8 @@ from dbatch.results.ledger import LEDGER_NAME
 MANIFEST_NAME = "run_manifest.json"
 LOG_NAME = "run.log"
 SUMMARY_NAME = "backtest_summary.csv"
+EQUITY_NAME = "equity.csv"
+POSITIONS_NAME = "positions.csv"
 FILLS_NAME = "fills.parquet"
 TRADES_ENDING = "_trades_timeseries.csv"
 PARTS_NAME: Final = "parts"

@@ -13,10 +13,19 @@ from typing import Any, Final
 from dbatch.model import Receipt
 from dbatch.results.columns import csv_bytes, utf8
 from dbatch.results.export import SUMMARY_COLUMNS, summary_cells
-from dbatch.results.folder import LOG_NAME, MANIFEST_NAME, SUMMARY_NAME, TRADES_ENDING
+from dbatch.results.folder import (
+    EQUITY_NAME,
+    LOG_NAME,
+    MANIFEST_NAME,
+    POSITIONS_NAME,
+    SUMMARY_NAME,
+    TRADES_ENDING,
+)
 from dbatch.results.job_table import JOB_KINDS, JobTable, Words
 from dbatch.results.ledger import Ledger
 from dbatch.results.part import is_lean
+from dbatch.results.run_account import equity_csv, positions_csv
+from dbatch.results.verified import Daily
 
 _FIRST: Final = ("security", "key", "status", "error", "digest", "part", "row")
 _OF_RUN: Final = ("run", "run_id", "strategy", "params_hash")
@@ -56,9 +65,13 @@ def run_folder_name(number: int, run_id: str) -> str:
 
 
 def run_folders(
-    facts: Mapping[str, Any], ledger: Ledger, summary: Mapping[str, Sequence[Any]], jobs: JobTable
+    facts: Mapping[str, Any],
+    ledger: Ledger,
+    summary: Mapping[str, Sequence[Any]],
+    jobs: JobTable,
+    daily: Mapping[str, Daily],
 ) -> Iterator[RunFolder]:
-    """Yield the folder of each run in order; `summary` has the columns of `batch_summary`.
+    """Yield the folder of each run in order; `summary` has the columns of `batch_summary`, `daily` P&L by job key.
 
     Of more than `MOST_FOLDERS` runs those alone have one that did not succeed, or whose fills are kept.
     """
@@ -75,7 +88,7 @@ def run_folders(
         records = [dict(zip(_RECORD, row, strict=False)) for row in own]  # the words, last in a row, are left out
         if len(summary["run_id"]) > MOST_FOLDERS and run["status"] == "success" and not _keeps_fills(records):
             continue
-        yield _folder(run, spec, records, [row[-1] for row in own], file_names)
+        yield _folder(run, spec, records, [row[-1] for row in own], file_names, daily)
 
 
 def _folder(
@@ -84,6 +97,7 @@ def _folder(
     records: Sequence[Mapping[str, Any]],
     words: Sequence[Words],
     file_names: Mapping[str, str],
+    daily: Mapping[str, Daily],
 ) -> RunFolder:
     trades: dict[str, tuple[str, int]] = {}
     texts = {LOG_NAME: _log(run, records, words)}
@@ -92,6 +106,10 @@ def _folder(
         names = (f"{_file_name(record['security'], file_names)}{TRADES_ENDING}" for record in good)
         trades = {name: (record["part"], record["row"]) for name, record in zip(names, good, strict=True)}
         texts[SUMMARY_NAME] = _summary(records)
+        texts[POSITIONS_NAME] = positions_csv(good)
+        account = [daily[record["key"]] for record in good if record["key"] in daily]
+        if len(account) == len(good):
+            texts[EQUITY_NAME] = equity_csv(account)
     manifest = {
         "schema": "dbatch.batch_run/1",
         **{name: run[name] for name in ("run_id", "run_index", "batch_name", "status", "runtime_sec")},

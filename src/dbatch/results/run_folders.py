@@ -12,7 +12,15 @@ from typing import Final
 
 from dbatch.errors import StorageError
 from dbatch.results.export import trades_csv
-from dbatch.results.folder import LOG_NAME, MANIFEST_NAME, RUNS_NAME, SUMMARY_NAME, TRADES_ENDING
+from dbatch.results.folder import (
+    EQUITY_NAME,
+    LOG_NAME,
+    MANIFEST_NAME,
+    POSITIONS_NAME,
+    RUNS_NAME,
+    SUMMARY_NAME,
+    TRADES_ENDING,
+)
 from dbatch.results.part import each_fills
 from dbatch.results.run_files import RunFolder
 
@@ -134,7 +142,7 @@ def _remove(path: str) -> None:
 
 def _own(path: str) -> list[str]:
     """Return the names of files in the folder of a run that are ours."""
-    fixed = (MANIFEST_NAME, LOG_NAME, SUMMARY_NAME)
+    fixed = (MANIFEST_NAME, LOG_NAME, SUMMARY_NAME, EQUITY_NAME, POSITIONS_NAME)
     return [name for name in os.listdir(path) if name in fixed or name.endswith(TRADES_ENDING)]
 
 
