@@ -23,6 +23,8 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 
 def pytest_configure() -> None:
     os.environ.setdefault("DBATCH_CACHE_DIR", str(PROJECT / ".pytest_cache" / "dbatch"))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

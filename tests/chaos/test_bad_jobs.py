@@ -110,7 +110,7 @@ ENDS = {
     "sys_exit": ("crashed", "exit code 3"),
     "os_exit": ("crashed", "exit code 7"),
     "huge": ("oom", "MemoryError.*; it held [0-9]+ MiB of 300 MiB at most"),
-    "grow": ("oom", "over its memory limit: 3[0-9][0-9] MiB of 300 MiB, at .*wild.py:.* in grow"),
+    "grow": ("oom", "over its memory limit: [3-9][0-9][0-9] MiB of 300 MiB, at .*wild.py:.* in grow"),
 }
 HANGING = ("spin", "sleep", "loop_in_c", "grandchild")
 HOW = ("--workers", "3", "--units", "5", "--timeout", "1.5s", "--memory-limit", "300MiB", "--no-dashboard")
