@@ -32,6 +32,8 @@ _OF_RUN: Final = ("run", "run_id", "strategy", "params_hash")
 _RECORD: Final = (*_FIRST, *(name for name in JOB_KINDS if name not in (*_FIRST, *_OF_RUN)))
 """What the manifest of a run says of each of its jobs."""
 
+_PART: Final = _RECORD.index("part")
+
 _json: Final = JSONEncoder(ensure_ascii=False, separators=(",\n ", ": ")).encode  # by far the fastest way
 _SPEC: Final = ("arguments", "parameters", "tags", "priority", "timeout", "origin")
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
@@ -81,13 +83,14 @@ def run_folders(
         "git_commit_hash": facts.get("environment", {}).get("git", {}).get("commit"),
     }
     rows = zip(*(jobs.columns[name] for name in _RECORD), jobs.words, strict=True)
+    is_many = len(summary["run_id"]) > MOST_FOLDERS
     for place, (number, run_id, spec) in enumerate(ledger.runs()):
         run = {name: summary[name][place] for name in ("status", "runtime_sec", "error")}
         run |= {**about, "run_id": run_id, "run_index": number}
         own = list(islice(rows, summary["securities"][place]))
-        records = [dict(zip(_RECORD, row, strict=False)) for row in own]  # the words, last in a row, are left out
-        if len(summary["run_id"]) > MOST_FOLDERS and run["status"] == "success" and not _keeps_fills(records):
+        if is_many and run["status"] == "success" and any(is_lean(row[_PART]) for row in own):
             continue
+        records = [dict(zip(_RECORD, row, strict=False)) for row in own]  # the words, last in a row, are left out
         yield _folder(run, spec, records, [row[-1] for row in own], file_names, daily)
 
 
