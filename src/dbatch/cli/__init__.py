@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+from gc import set_threshold  # the module's name is that of a command here
 from typing import Final
 
 _SELDOM: Final = (50_000, 20, 50)
@@ -13,5 +13,5 @@ def main() -> None:
     """Run the command line and leave the process with its exit code."""
     from dbatch.cli.app import run_app
 
-    gc.set_threshold(*_SELDOM)
+    set_threshold(*_SELDOM)
     run_app()
