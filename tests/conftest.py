@@ -63,6 +63,12 @@ def make_batch(batches: ModuleType) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
+def published(batches: ModuleType) -> Callable[..., Any]:
+    """Publish a job of a batch once more, with other facts; see `results/batches.py`."""
+    return batches.published
+
+
+@pytest.fixture(scope="session")
 def write_batch(batches: ModuleType) -> Callable[..., Path]:
     """Make a batch and the files derived from it in a folder, and return the folder; see `results/batches.py`."""
     from dbatch.results.consolidate import consolidate

@@ -133,8 +133,10 @@ def lengthen(folder: Path) -> None:
 def recount(folder: Path) -> None:
     with open_ledger(folder) as ledger:
         old = next(receipt for receipt in ledger.receipts().values() if receipt.security == "BBB")
+        recounted = dataclasses.replace(old, strategy_dates=1)
+        (published,) = publish(folder, [PartRow(recounted, fills=read_fills(folder, old))])
         ledger.forget([old.key])
-        ledger.commit(dataclasses.replace(old, strategy_dates=1))
+        ledger.commit(published)
 
 
 TRADES, SUMMARY = "BBB_trades_timeseries.csv", "backtest_summary.csv"

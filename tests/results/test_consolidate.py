@@ -282,12 +282,12 @@ def test_what_is_missing_is_empty_in_csv_and_null_in_json(
 
 
 def test_numbers_that_are_not_finite_are_missing(
-    tmp_path: Path, run: Make, make_batch: Make, consolidated: Make
+    tmp_path: Path, run: Make, make_batch: Make, published: Make, consolidated: Make
 ) -> None:
     receipts = make_batch(tmp_path, [run()])
     odd = replace(receipts["run0", "AAA"], realized_pnl=math.inf, turnover=math.nan)
     with open_ledger(tmp_path) as ledger:
-        ledger.improve(odd)
+        ledger.improve(published(tmp_path, odd))
 
     consolidated(tmp_path)
 
@@ -402,15 +402,16 @@ def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
 
 
 def test_the_digest_does_not_depend_on_how_the_batch_was_carried_out(
-    tmp_path: Path, run: Make, make_batch: Make, consolidated: Make
+    tmp_path: Path, run: Make, make_batch: Make, published: Make, consolidated: Make
 ) -> None:
     runs = [run({"AAA": "success", "BBB": "failed"}), run(), run()]
     for folder, unit_jobs, keep_fills in (("a", 1, True), ("b", 4, False)):
         receipts = make_batch(tmp_path / folder, runs, unit_jobs=unit_jobs, keep_fills=keep_fills)
         if folder == "b":
-            slower = [replace(receipt, runtime_sec=9.0, peak_rss_mb=1.0) for receipt in receipts.values()]
+            good = (receipt for receipt in receipts.values() if receipt.status == "success")
+            slower = [replace(receipt, runtime_sec=9.0, peak_rss_mb=1.0) for receipt in good]
             with open_ledger(tmp_path / folder) as ledger:
-                ledger.improve(*slower)
+                ledger.improve(*(published(tmp_path / folder, receipt) for receipt in slower))
         consolidated(tmp_path / folder)
 
     assert result_digest(tmp_path / "a") == result_digest(tmp_path / "b")
@@ -419,15 +420,16 @@ def test_the_digest_does_not_depend_on_how_the_batch_was_carried_out(
 
 @pytest.mark.parametrize("change", ["digest", "a number", "a status", "a missing number"])
 def test_the_digest_changes_with_any_result(
-    tmp_path: Path, run: Make, make_batch: Make, consolidated: Make, change: str
+    tmp_path: Path, run: Make, make_batch: Make, published: Make, consolidated: Make, change: str
 ) -> None:
     receipts = make_batch(tmp_path, [run()])
     consolidated(tmp_path)
     before = result_digest(tmp_path)
     (old,) = receipts.values()
+    new = _changed(old, change)
     with open_ledger(tmp_path) as ledger:
         ledger.forget([old.key])
-        ledger.commit(_changed(old, change))
+        ledger.commit(published(tmp_path, new) if new.part else new)
 
     consolidated(tmp_path)
 

@@ -107,7 +107,8 @@ class Books:
         published = self.ledger.parts()
         found = {part: file_hash(self.plan.output_dir / part) for part in published}
         bad = {part for part, sha256 in published.items() if found[part] != sha256}
-        keys = {receipt.key for receipt in self.ledger.each_receipt() if receipt.part in bad} if bad else set()
+        rows = self.ledger.query("select key, part from receipts") if bad else ()
+        keys = {key for key, part in rows if part in bad}
         return _Damage(keys, {part for part in bad if found[part] is not None})
 
     def close(self, *, computed: int, reason: str | None, state: str | None) -> None:

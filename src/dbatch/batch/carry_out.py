@@ -228,7 +228,7 @@ class _Driver:
             return
         best = best_runs(self._plan.output_dir, self._ledger, most, self._options.objective)
         keys = [key for run in self._plan.runs if run.run_id in best for _, key in run.keys]
-        lean = {receipt.key for receipt in self._ledger.receipts_of(keys) if is_lean(receipt.part)}
+        lean = {key for key, part in self._ledger.query("select key, part from receipts") if is_lean(part)} & set(keys)
         packer = Packer([task for task in self._plan.tasks if task.job.key in lean], self._options.unit_jobs)
         if not packer.left:
             return

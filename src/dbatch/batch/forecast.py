@@ -155,8 +155,7 @@ def _held(plan: BatchPlan) -> tuple[dict[str, str], float | None, str]:
     with reading_ledger(plan.output_dir) as ledger:
         facts = ledger.facts()
         stale = find_stale(ledger, plan.planned(), facts.get("inputs", ()), [setup.facts() for setup in plan.setups])
-        seconds = [receipt.runtime_sec for receipt in ledger.each_receipt() if receipt.status == "success"]
-        average = sum(seconds) / len(seconds) if seconds else None
+        ((average,),) = ledger.query("select avg(runtime_sec) from receipts where status = 'success'")
         return ledger.statuses(), average, stale.text() if stale else ""
 
 

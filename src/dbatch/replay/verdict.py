@@ -45,13 +45,15 @@ def judge(stored: StoredJob, found: Attempt, until: Until) -> Judgement:
         expected = fills_up_to(_stored_fills(stored), moment, len(fills), time_goes_back=until.time_goes_back)
         then = Outcome("success", len(expected), expected.digest())
         return _of_fills(then, now, expected, fills, _unknown(found))
+    if not is_intact(stored.run_dir, receipt):
+        if then.digest == now.digest:
+            return Judgement(now, now, "equal", notes=(f"the stored fills ({receipt.part}) are gone or changed",))
+        gone = f"the stored fills ({receipt.part}) are gone or changed, so the first difference cannot be shown"
+        return Judgement(then, now, "differs", notes=(gone,))
     notes = tuple(_other_facts(receipt, found.result, ("market_dates", "rows", "rows_skipped")))
     if then.digest == now.digest:
         without_fills = tuple(_other_facts(receipt, found.result, ("position",)))
         return Judgement(then, now, "equal", notes=(*without_fills, *notes))
-    if not is_intact(stored.run_dir, receipt):
-        gone = f"the stored fills ({receipt.part}) are gone or changed, so the first difference cannot be shown"
-        return Judgement(then, now, "differs", notes=(*notes, gone))
     return _of_fills(then, now, _stored_fills(stored), fills, notes)
 
 

@@ -12,17 +12,17 @@ from typing import Any, Final, Literal
 import numpy as np
 import pyarrow as pa
 
-Kind = Literal["int", "float", "text", "flag"]
+Kind = Literal["int", "float", "text", "flag", "date"]
 
 _INT64: Final = range(-(2**63), 2**63)
 
 
 def table_of(columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, Kind]) -> pa.Table:
-    """Return the columns that `kinds` names, in its order: int64, float64, text or bool, null where a value is None.
+    """Return the columns that `kinds` names, in its order: int64, float64, text, bool or date32, null for None.
 
-    A float that is not finite is null too.
+    A float that is not finite is null too; dates are given as days since 1970.
     """
-    return pa.Table.from_arrays([_array(columns[name], kind) for name, kind in kinds.items()], list(kinds))
+    return pa.Table.from_arrays([array_of(columns[name], kind) for name, kind in kinds.items()], list(kinds))
 
 
 def numbers(values: Sequence[Any]) -> np.ndarray:
@@ -66,7 +66,8 @@ def csv_bytes(rows: Iterable[Iterable[Any]]) -> bytes:
         return sink.getvalue()
 
 
-def _array(values: Sequence[Any], kind: Kind) -> pa.Array:
+def array_of(values: Sequence[Any], kind: Kind) -> pa.Array:
+    """Return `values` as `table_of` makes a column of them."""
     if kind == "float":
         floats = numbers(values)
         return _built(pa.float64(), np.isfinite(floats), [floats])
@@ -77,7 +78,10 @@ def _array(values: Sequence[Any], kind: Kind) -> pa.Array:
         return _built(pa.string(), present, [ends, b"".join(encoded)])
     if kind == "flag":
         return _built(pa.bool_(), present, [np.packbits(np.array(values, bool), bitorder="little")])
-    return _built(pa.int64(), present, [np.array([value or 0 for value in values], np.int64)])
+    whole = np.array([value or 0 for value in values], np.int64)
+    if kind == "date":
+        return _built(pa.date32(), present, [whole.astype(np.int32)])
+    return _built(pa.int64(), present, [whole])
 
 
 def _built(kind: pa.DataType, present: np.ndarray, data: Sequence[Any]) -> pa.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from dbatch.metrics.names import METRIC_UNITS
+from dbatch.model import Receipt
 from dbatch.quick_json import parsed
 from dbatch.results.columns import Kind, finite
 from dbatch.results.ledger import Ledger, Planned
@@ -57,6 +59,7 @@ JOB_KINDS: Final[Mapping[str, Kind]] = {
 """The columns of `results.parquet` in their order; those of varying parameters follow."""
 
 _BLANK: Final = dict.fromkeys(_KNOWN)
+_NO_FACTS: Final = (None,) * len(_KNOWN)
 _facts: Final = itemgetter(*_FACTS)
 
 
@@ -110,14 +113,27 @@ class JobTable:
 
 
 def kept_jobs(ledger: Ledger, keys: Collection[str]) -> dict[str, KeptJob]:
-    """Return what `ledger` knows of the jobs called `keys`, by key; receipts of other jobs are left out."""
+    """Return what `ledger` knows of the jobs called `keys`, by key; receipts of other jobs are left out.
+
+    The facts of a success are blank: its part has them, see `verified`.
+    """
     same: dict[Any, Any] = {}  # what many receipts have in common is held once
-    return {key: _kept(status, place, parsed(text), same) for key, status, *place, text in _rows(ledger, keys)}
+    return {
+        key: _placed(place, same) if text is None else _kept(status, place, parsed(text), same)
+        for key, status, *place, text in _rows(ledger, keys)
+    }
 
 
 def _rows(ledger: Ledger, keys: Collection[str]) -> Iterator[tuple[Any, ...]]:
     rows = ledger.query("select key, status, part, row, sha256, receipt from receipts order by sequence")
     return (row for row in rows if row[0] in keys)
+
+
+def with_facts(job: KeptJob, receipt: Receipt) -> KeptJob:
+    """Return `job` with the facts of its receipt, as its part has it."""
+    facts = vars(receipt)
+    words = Words(receipt.notes, receipt.details, receipt.output)
+    return dataclasses.replace(job, values=_values(facts), words=words if any(words) else _NO_WORDS)
 
 
 def not_done(error: str) -> KeptJob:
@@ -161,6 +177,13 @@ def _kept(status: str, place: Sequence[Any], facts: Mapping[str, Any], same: dic
     part, row, sha256 = place
     part, sha256 = same.setdefault((part, sha256), (part, sha256))
     return KeptJob(status, _values(facts), part, row, sha256, words)
+
+
+def _placed(place: Sequence[Any], same: dict[Any, Any]) -> KeptJob:
+    """Return what stands for a success whose facts are still in its part, at `place`."""
+    part, row, sha256 = place
+    part, sha256 = same.setdefault((part, sha256), (part, sha256))
+    return KeptJob("success", _NO_FACTS, part, row, sha256)
 
 
 def _values(facts: Mapping[str, Any]) -> tuple[Any, ...]:

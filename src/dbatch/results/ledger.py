@@ -1,4 +1,8 @@
-"""What a run or a batch knows, in SQLite: what was planned, and a receipt per job; written by the driver alone."""
+"""What a run or a batch knows, in SQLite: what was planned, and a receipt per job; written by the driver alone.
+
+Of a receipt whose part says the same (a success's, see `results.facts`) there is where it lies, its digest and its
+seconds; `receipt` is null then.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,15 @@ from typing import Any, Final
 
 from dbatch.durable import passed
 from dbatch.errors import OutputError, StorageError
-from dbatch.model import Receipt
+from dbatch.model import Receipt, Status
 from dbatch.quick_json import parsed, to_text
-from dbatch.results.part import receipt_of, receipt_text
+from dbatch.results.part import receipt_of, receipt_text, with_facts
 
 LEDGER_NAME: Final = "ledger.sqlite"
 DERIVED: Final = "derived"
 """The fact that says what files made from the ledger hold: any later transaction takes it back."""
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 
 _TABLES: Final = f"""
 begin;
@@ -34,8 +38,10 @@ create table if not exists receipts (
     part text not null,
     row integer not null,
     sha256 text not null,
+    digest text not null,
+    runtime_sec real not null,
     attempts integer not null default 1,
-    receipt text not null
+    receipt text
 );
 create table if not exists commits (
     sequence integer primary key autoincrement,
@@ -125,10 +131,8 @@ class Ledger:
                 if receipt.status != "success" or self._contradicts(receipt):
                     refused.append(receipt.key)
                     continue
-                values = (receipt.part, receipt.row, receipt.sha256, receipt_text(receipt), receipt.key)
-                self._connection.execute(
-                    "update receipts set part = ?, row = ?, sha256 = ?, receipt = ? where key = ?", values
-                )
+                _, _, _, *values = _values(receipt)
+                self._connection.execute(_IMPROVE, (*values, receipt.key))
         return refused
 
     def forget(self, keys: Iterable[str]) -> None:
@@ -141,17 +145,19 @@ class Ledger:
         return {receipt.key: receipt for receipt in self.each_receipt()}
 
     def each_receipt(self) -> Iterator[Receipt]:
-        """Yield the receipts kept, in the order in which they came."""
-        for part, row, sha256, text in self._connection.execute(
-            "select part, row, sha256, receipt from receipts order by sequence"
-        ):
-            yield receipt_of(text, part=part, row=row, sha256=sha256)
+        """Yield the receipts kept, in the order in which they came; facts are read from the parts."""
+        yield from self._read(f"{_RECEIPTS} order by sequence")
 
     def receipts_of(self, keys: Iterable[str]) -> list[Receipt]:
         """Return the receipts of those jobs of `keys` that have one."""
-        query = "select part, row, sha256, receipt from receipts where key = ?"
-        rows = (self._connection.execute(query, (key,)).fetchone() for key in keys)
-        return [receipt_of(row[3], part=row[0], row=row[1], sha256=row[2]) for row in rows if row is not None]
+        wanted = list(dict.fromkeys(keys))
+        place = {key: number for number, key in enumerate(wanted)}
+        asked = f"{_RECEIPTS} where key in (select value from json_each(?))"
+        return sorted(self._read(asked, to_text(wanted)), key=lambda receipt: place[receipt.key])
+
+    def _read(self, query: str, *values: Any) -> Iterator[Receipt]:
+        rows = self._connection.execute(query, values)
+        return with_facts(self._path.parent, (_receipt(*row) for row in rows))
 
     def statuses(self) -> dict[str, str]:
         """Return the status of each job that has a receipt, by key."""
@@ -228,8 +234,8 @@ class Ledger:
     def _contradicts(self, receipt: Receipt) -> bool:
         if receipt.status != "success":
             return False
-        (text,) = self._connection.execute("select receipt from receipts where key = ?", (receipt.key,)).fetchone()
-        return receipt_of(text).digest != receipt.digest
+        (digest,) = self._connection.execute("select digest from receipts where key = ?", (receipt.key,)).fetchone()
+        return bool(digest != receipt.digest)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -244,22 +250,48 @@ class Ledger:
 _ROWS: Final = 100
 """Receipts to a statement: at each one SQLite lets other threads have the interpreter, and has to wait for it again."""
 
-_ROW: Final = "(?, ?, ?, ?, ?, ?, ?)"
+_ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+_RECEIPTS: Final = "select key, security, status, part, row, sha256, digest, runtime_sec, receipt from receipts"
+
+_IMPROVE: Final = """
+update receipts set part = ?, row = ?, sha256 = ?, digest = ?, runtime_sec = ?, receipt = ? where key = ?
+"""
 
 
 @cache
 def _keep(rows: int) -> str:
     return f"""
-insert into receipts (key, security, status, part, row, sha256, receipt) values {", ".join([_ROW] * rows)}
+insert into receipts (key, security, status, part, row, sha256, digest, runtime_sec, receipt)
+values {", ".join([_ROW] * rows)}
 on conflict (key) do update set status = excluded.status, part = excluded.part, row = excluded.row,
-    sha256 = excluded.sha256, receipt = excluded.receipt, attempts = attempts + 1
+    sha256 = excluded.sha256, digest = excluded.digest, runtime_sec = excluded.runtime_sec,
+    receipt = excluded.receipt, attempts = attempts + 1
 where receipts.status != 'success'
 """
 
 
 def _values(receipt: Receipt) -> tuple[Any, ...]:
-    place = (receipt.part, receipt.row, receipt.sha256)
-    return (receipt.key, receipt.security, receipt.status, *place, receipt_text(receipt))
+    place = (receipt.part, receipt.row, receipt.sha256, receipt.digest, receipt.runtime_sec)
+    text = None if receipt.status == "success" and receipt.part else receipt_text(receipt)
+    return (receipt.key, receipt.security, receipt.status, *place, text)
+
+
+def _receipt(
+    key: str,
+    security: str,
+    status: Status,
+    part: str,
+    row: int,
+    sha256: str,
+    digest: str,
+    runtime_sec: float,
+    text: str | None,
+) -> Receipt:
+    place: dict[str, Any] = {"part": part, "row": row, "sha256": sha256}
+    if text is not None:
+        return receipt_of(text, **place)
+    return Receipt(key, security, status, digest=digest, runtime_sec=runtime_sec, **place)
 
 
 @contextmanager

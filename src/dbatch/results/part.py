@@ -1,8 +1,9 @@
 """A part: what one unit published, a Parquet file with a row per job.
 
-Columns: `key`, `security`, `status`, `receipt` (JSON, all but where it lies), `days` (list of int32, days since 1970
-on which the market was open), `daily_pnl` (list of float64, currency, as long as `days`), `fills` (list of structs of
-`schema.FILL_DTYPES`; null where they are not kept).
+Columns: `key`, `security`, `status`, `receipt` (of a job that did not succeed: JSON, all but where it lies), `days`
+(list of int32, days since 1970 on which the market was open), `daily_pnl` (list of float64, currency, as long as
+`days`), `fills` (list of structs of `schema.FILL_DTYPES`; null where they are not kept), and those of
+`facts.FACT_KINDS`, null for a job that did not succeed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,8 @@ import pyarrow.parquet as pq
 from dbatch.errors import StorageError
 from dbatch.model import Receipt
 from dbatch.quick_json import parsed, to_text
+from dbatch.results.columns import array_of
+from dbatch.results.facts import FACT_KINDS, fact_table, receipts_with_facts
 from dbatch.results.publish import parquet_bytes, write_atomically
 from dbatch.schema import FILL_COLUMNS
 
@@ -34,12 +37,14 @@ SCHEMA: Final = pa.schema(
         ("days", pa.list_(pa.int32())),
         ("daily_pnl", pa.list_(pa.float64())),
         ("fills", _FILLS),
+        *fact_table(()).schema,
     ]
 )
 _PLACE: Final = ("part", "row", "sha256")
 _MONEY: Final = ("realized_pnl", "max_drawdown", "turnover")
 _LEAN: Final = "-lean"
 _FILLS_A_ROW_GROUP: Final = 1 << 20
+_PARTS_AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,14 @@ def publish(output_dir: str | Path, rows: Sequence[PartRow]) -> list[Receipt]:
     """
     table = pa.Table.from_arrays(
         [
-            _texts([row.receipt.key for row in rows]),
-            _texts([row.receipt.security for row in rows]),
-            _texts([row.receipt.status for row in rows]),
-            _texts([receipt_text(row.receipt) for row in rows]),
+            array_of([row.receipt.key for row in rows], "text"),
+            array_of([row.receipt.security for row in rows], "text"),
+            array_of([row.receipt.status for row in rows], "text"),
+            array_of([None if row.receipt.status == "success" else receipt_text(row.receipt) for row in rows], "text"),
             _lists([row.days for row in rows], np.dtype(np.int32), pa.int32()),
             _lists([row.daily_pnl for row in rows], np.dtype(np.float64), pa.float64()),
             _fill_lists([row.fills for row in rows]),
+            *fact_table([row.receipt for row in rows]).columns,
         ],
         SCHEMA.names,
     )
@@ -176,10 +182,40 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
 def receipts_in(output_dir: Path, part: str) -> list[Receipt]:
     """Return the receipts that the part called `part` holds. Raises StorageError for one that is damaged."""
     path = output_dir / part
-    rows = read_rows(path, ["receipt"])
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read(columns=["key", "security", "receipt", *FACT_KINDS], use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise StorageError(f"{path}: {error}") from error
     sha256 = file_hash(path) or ""
-    found = [receipt_of(row["receipt"]) for row in rows]
-    return [_placed(receipt, part=part, row=number, sha256=sha256) for number, receipt in enumerate(found)]
+    keys, securities, texts = (table.column(name).to_pylist() for name in ("key", "security", "receipt"))
+    found = receipts_with_facts(keys, securities, table.select(list(FACT_KINDS)))
+    receipts = [receipt_of(text) if text else receipt for text, receipt in zip(texts, found, strict=True)]
+    return [_placed(receipt, part=part, row=number, sha256=sha256) for number, receipt in enumerate(receipts)]
+
+
+def with_facts(output_dir: Path, receipts: Iterable[Receipt]) -> Iterator[Receipt]:
+    """Yield `receipts`, each success as its part below `output_dir` has it; as it is where that cannot be read."""
+    parts: dict[tuple[str, str], dict[int, Receipt]] = {}
+    for receipt in receipts:
+        if receipt.status != "success" or not receipt.part:
+            yield receipt
+            continue
+        place = receipt.part, receipt.sha256
+        if place not in parts:
+            if len(parts) == _PARTS_AT_ONCE:
+                del parts[next(iter(parts))]
+            parts[place] = _published_in(output_dir, *place)
+        found = parts[place].get(receipt.row)
+        yield receipt if found is None or found.key != receipt.key else found
+
+
+def _published_in(output_dir: Path, part: str, sha256: str) -> dict[int, Receipt]:
+    """Return the receipts in a part by their rows, none where it is gone or is not what was published."""
+    try:
+        return {receipt.row: receipt for receipt in receipts_in(output_dir, part) if receipt.sha256 == sha256}
+    except StorageError:
+        return {}
 
 
 def _placed(receipt: Receipt, **place: Any) -> Receipt:
@@ -232,13 +268,6 @@ def _values(column: pa.ChunkedArray) -> Iterator[Any]:
         bounds = np.frombuffer(chunk.buffers()[1], np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
         for row, valid in enumerate(chunk.is_valid().to_pylist()):
             yield values[bounds[row] : bounds[row + 1]] if valid else None
-
-
-def _texts(texts: Sequence[str]) -> pa.Array:
-    encoded = [text.encode() for text in texts]
-    return pa.StringArray.from_buffers(
-        len(texts), _offsets([len(text) for text in encoded]), pa.py_buffer(b"".join(encoded))
-    )
 
 
 def _lists(values: Sequence[np.ndarray | None], dtype: np.dtype[Any], kind: pa.DataType) -> pa.Array:

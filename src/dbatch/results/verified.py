@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dbatch.errors import StorageError
-from dbatch.results.job_table import KeptJob, not_done
-from dbatch.results.part import file_hash, read_rows
+from dbatch.results.job_table import KeptJob, not_done, with_facts
+from dbatch.results.part import file_hash, read_rows, receipts_in
 
 
 class Daily(NamedTuple):
@@ -51,7 +51,9 @@ def verify_parts(folder: Path, kept: Mapping[str, KeptJob]) -> Verified:
                 state = "gone" if sha256 is None else "damaged"
                 jobs[key] = not_done(f"its part {part} is {state}; 'dbatch resume' computes it again")
                 damaged.append(key)
-            elif row["days"] is not None and row["daily_pnl"] is not None:
+                continue
+            jobs[key] = with_facts(job, row["receipt"])
+            if row["days"] is not None and row["daily_pnl"] is not None:
                 days = row["days"]
                 daily[key] = Daily(same.setdefault(days.tobytes(), days), row["daily_pnl"])
     return Verified(jobs, daily, tuple(sorted(damaged)))
@@ -61,7 +63,10 @@ def _contents(path: Path, published: Collection[str]) -> tuple[str | None, dict[
     """Return the hash of a part, None where there is none, and its rows where it is one of those `published`."""
     sha256 = file_hash(path)
     try:
-        rows = read_rows(path, ["key", "days", "daily_pnl"]) if sha256 in published else []
+        if sha256 not in published:
+            return sha256, {}
+        rows = read_rows(path, ["key", "days", "daily_pnl"])
+        receipts = receipts_in(path.parent, path.name)
     except StorageError:  # taken away since, or published damaged
-        rows = []
-    return sha256, dict(enumerate(rows))
+        return sha256, {}
+    return sha256, {place: row | {"receipt": one} for place, (row, one) in enumerate(zip(rows, receipts, strict=True))}

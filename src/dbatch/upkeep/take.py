@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -57,7 +57,7 @@ def take(folder: Path, ledger: Ledger, source: Path, theirs: Ledger, keys: Colle
 
 
 def _wanted(ledger: Ledger, theirs: Ledger, keys: Collection[str]) -> _Wanted:
-    ours = {key: (status, digest) for key, status, digest in _digests(ledger)}
+    ours = {key: (status, digest) for key, status, digest in ledger.query("select key, status, digest from receipts")}
     by_part: dict[tuple[str, str], list[Receipt]] = {}
     conflicts = []
     for receipt in theirs.each_receipt():
@@ -69,11 +69,6 @@ def _wanted(ledger: Ledger, theirs: Ledger, keys: Collection[str]) -> _Wanted:
         if not status or (receipt.status == _SUCCESS and status != _SUCCESS):
             by_part.setdefault((receipt.part, receipt.sha256), []).append(receipt)
     return _Wanted(by_part, tuple(conflicts))
-
-
-def _digests(ledger: Ledger) -> Iterator[tuple[str, str, str]]:
-    for key, status, digest in ledger.query("select key, status, json_extract(receipt, '$.digest') from receipts"):
-        yield key, status, digest or ""
 
 
 def _copied(folder: Path, source: Path, part: str, sha256: str) -> str | None:
