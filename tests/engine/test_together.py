@@ -16,12 +16,14 @@ from dbatch.data.read import fingerprint
 from dbatch.data.sample import sample_path
 from dbatch.engine import together
 from dbatch.engine.alone import never, run_one
+from dbatch.engine.fills import fills_of_table
 from dbatch.engine.outcome import Outcome
 from dbatch.model import Job, RunContext, Window
 from dbatch.plugins.discovery import resolve
 from dbatch.plugins.loading import load_factory
+from dbatch.results.part import PartBlock, publish, read_fills, read_rows, receipts_in
 
-_MEASURED = {"runtime_sec": 0.0, "peak_rss_mb": 0.0, "details": ""}
+_MEASURED: dict[str, Any] = {"runtime_sec": 0.0, "peak_rss_mb": 0.0, "details": "", "part": "", "sha256": "", "row": 0}
 
 
 @pytest.fixture
@@ -42,14 +44,32 @@ def jobs_of(sections: Sequence[dict[str, Any]], securities: int = 1) -> list[Job
 
 def ran_together(context: RunContext, jobs: Sequence[Job]) -> list[list[Outcome]]:
     load = functools.cache(load_factory)
-    return [list(some) for some in together.run_together(context, jobs, load=load, stop=never, hears_signals=False)]
+    found = together.run_together(context, jobs, load=load, stop=never, hears_signals=False)
+    return [outcomes_of(context, some) if isinstance(some, PartBlock) else list(some) for some in found]
+
+
+def outcomes_of(context: RunContext, block: PartBlock) -> list[Outcome]:
+    """Return the rows of `block` one by one, as the part has them that it is published in."""
+    (part,) = {receipt.part for receipt in publish(context.output_dir, block)}
+    folder = Path(context.output_dir)
+    receipts, rows = receipts_in(folder, part), read_rows(folder / part, ["days", "daily_pnl"])
+    fills = [fills_of_table(read_fills(folder, receipt)) for receipt in receipts]
+    return [
+        Outcome(receipt, own, row["days"], row["daily_pnl"])
+        for receipt, own, row in zip(receipts, fills, rows, strict=True)
+    ]
 
 
 def same(one: Outcome, other: Outcome) -> bool:
     receipts = [dataclasses.replace(each.receipt, **_MEASURED) for each in (one, other)]
-    days = [each.days is not None and (each.days.tobytes(), each.daily_pnl.tobytes()) for each in (one, other)]  # type: ignore[union-attr]
     fills = [each.fills is not None and each.fills.digest() for each in (one, other)]
-    return receipts[0] == receipts[1] and days[0] == days[1] and fills[0] == fills[1]
+    return receipts[0] == receipts[1] and days_of(one) == days_of(other) and fills[0] == fills[1]
+
+
+def days_of(outcome: Outcome) -> tuple[list[int], bytes]:
+    assert outcome.days is not None
+    assert outcome.daily_pnl is not None
+    return outcome.days.tolist(), outcome.daily_pnl.tobytes()
 
 
 def sections_of(count: int) -> list[dict[str, Any]]:

@@ -117,7 +117,7 @@ def shipped(case: Case, sets: Sequence[Set]) -> list[Answer]:
     """Return the answers of `sets` as a sweep gets them, in columns; all metrics of every set are computed."""
     found: list[Answer] = []
     for sections in passes(case, sets):
-        passed = pass_through(case.strategy, sections, case.bars)
+        passed = pass_through(case.strategy, sections, case.bars, lambda fills, ends: None)
         trips = columns_of_figures(*passed[1:])["round_trips"]
         found += zip(trips.tolist(), passed.amounts[:, 2].tolist(), passed.amounts[:, 1].tolist(), strict=True)
     return found

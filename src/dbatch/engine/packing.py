@@ -12,7 +12,7 @@ from dbatch.model import Job, Receipt, Unit
 TARGET_SEC: Final = 2.0
 """What a unit should take: Dask costs some milliseconds a task, and what a killed worker was at is done again."""
 
-MOST_JOBS: Final = 1_000
+MOST_JOBS: Final = 4_000
 _FIRST_JOBS: Final = 4
 _LEAST_SEC: Final = 0.25
 _GROWTH: Final = 8

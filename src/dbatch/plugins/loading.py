@@ -56,17 +56,21 @@ def make_handler(ref: StrategyRef, config: Mapping[str, Mapping[str, Any]], *, l
     StrategyError when the factory fails, or returns what is neither callable nor a compiled strategy.
     """
     factory = load(ref)
-    called = f"strategy '{ref.name}': {getattr(factory, '__name__', ref.factory)}(config)"
     before = len(sys.modules)  # to compare their names would take as long as a small job
     try:
         handler = factory({security: _own(values) for security, values in config.items()})
     except (Exception, SystemExit) as error:
-        raise StrategyError(f"{called} failed: {where_it_broke(error, ref)}") from error
+        raise StrategyError(f"{_called(ref, factory)} failed: {where_it_broke(error, ref)}") from error
     if len(sys.modules) > before:
         _remember_late(ref)
     if not callable(handler) and declared_parameters_of(handler) is None:
-        raise StrategyError(f"{called} returned {type(handler).__name__}, must be a handler function or EventStrategy")
+        kind = type(handler).__name__
+        raise StrategyError(f"{_called(ref, factory)} returned {kind}, must be a handler function or EventStrategy")
     return handler
+
+
+def _called(ref: StrategyRef, factory: object) -> str:
+    return f"strategy '{ref.name}': {getattr(factory, '__name__', ref.factory)}(config)"
 
 
 def _own(values: Mapping[str, Any]) -> dict[str, Any]:

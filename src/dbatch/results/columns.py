@@ -17,15 +17,16 @@ Kind = Literal["int", "float", "text", "flag", "date"]
 _INT64: Final = range(-(2**63), 2**63)
 
 
-def table_of(columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, Kind]) -> pa.Table:
+def table_of(columns: Mapping[str, Sequence[Any] | np.ndarray], kinds: Mapping[str, Kind]) -> pa.Table:
     """Return the columns that `kinds` names, in its order: int64, float64, text, bool or date32, null for None.
 
-    A float that is not finite is null too; dates are given as days since 1970.
+    A float that is not finite is null too. Dates are days since 1970, or datetime64[D] with NaT for null; numbers may
+    be arrays.
     """
     return pa.Table.from_arrays([array_of(columns[name], kind) for name, kind in kinds.items()], list(kinds))
 
 
-def numbers(values: Sequence[Any]) -> np.ndarray:
+def numbers(values: Sequence[Any] | np.ndarray) -> np.ndarray:
     """Return `values` as float64, NaN where one is None."""
     return np.array(values, np.float64)
 
@@ -66,11 +67,15 @@ def csv_bytes(rows: Iterable[Iterable[Any]]) -> bytes:
         return sink.getvalue()
 
 
-def array_of(values: Sequence[Any], kind: Kind) -> pa.Array:
+def array_of(values: Sequence[Any] | np.ndarray, kind: Kind) -> pa.Array:
     """Return `values` as `table_of` makes a column of them."""
     if kind == "float":
         floats = numbers(values)
         return _built(pa.float64(), np.isfinite(floats), [floats])
+    if isinstance(values, np.ndarray):
+        if kind == "date":
+            return _built(pa.date32(), ~np.isnat(values), [values.astype(np.int64).astype(np.int32)])
+        return _built(pa.int64(), np.ones(len(values), bool), [np.ascontiguousarray(values, np.int64)])
     present = np.array([value is not None for value in values], bool)
     if kind == "text":
         encoded = [utf8(value or "") for value in values]

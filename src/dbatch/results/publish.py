@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,8 +43,12 @@ def _not_kept(path: Path, content: bytes, error: OSError) -> StorageError:
     return StorageError(f"results could not be kept: {said}")
 
 
-def parquet_bytes(table: pa.Table, *, rows: int | None = None) -> bytes:
-    """Return `table` as a Parquet file with page checksums, at most `rows` rows in a row group."""
+def parquet_bytes(table: pa.Table, *, rows: int | None = None, dictionaries: Sequence[str] | bool = True) -> bytes:
+    """Return `table` as a Parquet file with page checksums, at most `rows` rows in a row group.
+
+    `dictionaries` names the columns that are written with one.
+    """
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True, row_group_size=rows)
+    options: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True, "use_dictionary": dictionaries}
+    pq.write_table(table, sink, row_group_size=rows, **options)
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]  # pyarrow has no types
