@@ -34,7 +34,6 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 @app.command("batch")
 @takes_batch_options()
 def batch(
-    options: BatchOptions,
     config: Annotated[str | None, typer.Argument(help="Batch file, YAML or JSON.")] = None,
     config_file: Annotated[str | None, typer.Option("--config-file", help="The same.")] = None,
     holdout: HoldoutFrom = None,
@@ -44,6 +43,8 @@ def batch(
     progress: ProgressStyle = Progress.auto,
     no_progress: NoProgress = False,
     as_json: AsJson = False,
+    *,
+    options: BatchOptions,
 ) -> None:
     """Carry out the runs of a batch file: a grid, random draws, runs written out."""
     from dbatch.config.batch_file import load_batch

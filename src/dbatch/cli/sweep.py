@@ -31,7 +31,6 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 @app.command("sweep")
 @takes_batch_options()
 def sweep(
-    options: BatchOptions,
     strategy: Annotated[list[str], typer.Option("--strategy", "-s", help="Name of a strategy; several may be given.")],
     grid: Annotated[
         list[str] | None,
@@ -58,6 +57,8 @@ def sweep(
     progress: ProgressStyle = Progress.auto,
     no_progress: NoProgress = False,
     as_json: AsJson = False,
+    *,
+    options: BatchOptions,
 ) -> None:
     """Run a strategy over all combinations of values, or over random ones: a batch in one line."""
     from dbatch.config.overrides import parse_overrides

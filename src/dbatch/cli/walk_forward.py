@@ -27,7 +27,6 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 @app.command("walk-forward")
 @takes_batch_options("runs", "merge", "tags", "priority")
 def walk_forward(
-    options: BatchOptions,
     strategy: Annotated[str, typer.Option("--strategy", "-s", help="Name of the strategy.")],
     train: Annotated[int, typer.Option(min=1, help="Days of a training window: days on which there are data.")],
     test: Annotated[int, typer.Option(min=1, help="Days of the test that follows, and of a step.")],
@@ -54,6 +53,8 @@ def walk_forward(
     output_root: OutputRoot = None,
     name: Name = None,
     as_json: AsJson = False,
+    *,
+    options: BatchOptions,
 ) -> None:
     """Choose the best parameters of each training window, apply them to the days that follow: one equity of all."""
     from dbatch.batch.walk_forward import Lengths
