@@ -6,18 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbatch.cli.batch import begin
-from dbatch.cli.batch_options import (
-    AsJson,
-    DryRun,
-    HoldoutFrom,
-    Name,
-    NoProgress,
-    OutputRoot,
-    ProgressStyle,
-    takes_batch_options,
-)
-from dbatch.cli.progress import Progress
+from dbatch.cli.batch import Start, begin, takes_start
+from dbatch.cli.batch_options import takes_batch_options
 from dbatch.cli.sweep_options import Swept, takes_sweep
 
 if TYPE_CHECKING:
@@ -31,17 +21,12 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 @app.command("sweep")
 @takes_batch_options()
 @takes_sweep()
+@takes_start
 def sweep(
     *,
     strategy: Annotated[list[str], typer.Option("--strategy", "-s", help="Name of a strategy; several may be given.")],
     swept: Swept,
-    holdout: HoldoutFrom = None,
-    output_root: OutputRoot = None,
-    name: Name = None,
-    dry_run: DryRun = False,
-    progress: ProgressStyle = Progress.auto,
-    no_progress: NoProgress = False,
-    as_json: AsJson = False,
+    start: Start,
     options: BatchOptions,
 ) -> None:
     """Run a strategy over all combinations of values, or over random ones: a batch in one line."""
@@ -49,8 +34,6 @@ def sweep(
     def load(check: Check) -> BatchFile:
         from dbatch.config.sweep import sweep_batch
 
-        fields = swept.fields | ({} if holdout is None else {"holdout": holdout})
-        return sweep_batch(strategy, swept.grid, most=swept.most, fields=fields, check=check)
+        return sweep_batch(strategy, swept.grid, most=swept.most, fields=swept.fields | start.changes, check=check)
 
-    style = Progress.none if no_progress else progress
-    begin(load, name, output_root, options, dry_run=dry_run, style=style, as_json=as_json)
+    begin(load, options, start)
