@@ -5,19 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import operator
-import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from bars_monolithic import bigbar, room, sma_cross
+from ticks import golden_folder
 
 from dbatch.data.bars import BarBlock, bar_block
 from dbatch.engine.bars.figures import columns_of_figures
@@ -27,7 +26,6 @@ from dbatch.engine.performance import performance_of
 from dbatch_bars.bigbar import WARM_UP, create_bigbar_handler, restricted_bars
 from dbatch_bars.sma_cross import create_sma_cross_handler
 
-PROJECT = Path(__file__).resolve().parents[2]
 TARGET = 1.3
 SETS_A_PASS = 256
 BIGBAR_NAMES = ("atr_period", "k_atr_int", "uptail_max_ratio_int", "previous_weight_int", "buffer_ratio_int")
@@ -70,7 +68,7 @@ class Row:
 
 def read(name: str) -> BarBlock:
     """Return the golden bars of a file."""
-    folder = Path(os.environ.get("DBATCH_GOLDEN_DIR", PROJECT / "../shared/golden")) / "bars"
+    folder = golden_folder() / "bars"
     if not (folder / name).exists():
         sys.exit(f"no {name} in {folder}; set DBATCH_GOLDEN_DIR to the folder above bars")
     frame = pd.read_csv(folder / name, dtype=str).rename(columns=str.lower)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from dbatch.cli.takes import takes
 
 if TYPE_CHECKING:
     from dbatch.batch import RunRequest
@@ -47,6 +49,7 @@ StrategyPath = Annotated[list[str] | None, typer.Option(help="File or folder of 
 ChunkSize = Annotated[int, typer.Option(min=1, help="Rows a handler gets at a time.")]
 OnlyTrades = Annotated[bool, typer.Option("--only-trades", help="Leave out bids and asks.")]
 StartDate = Annotated[str | None, typer.Option(help="First date, YYYY-MM-DD.")]
+OutputDir = Annotated[str | None, typer.Option(help="Where results go. [default: output/STRATEGY]")]
 EndDate = Annotated[str | None, typer.Option(help="Last date, YYYY-MM-DD, inclusive.")]
 
 
@@ -68,25 +71,21 @@ def execution_of(
 
 
 def request_of(
-    strategy: str,
+    strategy: Strategy,
+    data: Data = None,
     *,
-    data: str | None = None,
-    securities: str | None = None,
-    max_sheets: int | None = None,
-    header_row: int | None = None,
-    bars: str | None = None,
-    config: str | None = None,
-    assignments: Sequence[str] | None = None,
-    strategy_path: Sequence[str] | None = None,
-    chunk_size: int = CHUNK_ROWS,
-    only_trades: bool = False,
-    start_date: str | None = None,
-    end_date: str | None = None,
-    output_dir: str | None = None,
-    execution: Execution | None = None,
-    limits: Limits | None = None,
-    fail_fast: bool = False,
-    rerun: bool = False,
+    max_sheets: MaxSheets = None,
+    header_row: HeaderRow = None,
+    bars: Bars = None,
+    securities: Securities = None,
+    config: Config = None,
+    assignments: Assignments = None,
+    strategy_path: StrategyPath = None,
+    output_dir: OutputDir = None,
+    chunk_size: ChunkSize = CHUNK_ROWS,
+    only_trades: OnlyTrades = False,
+    start_date: StartDate = None,
+    end_date: EndDate = None,
 ) -> RunRequest:
     """Return the request that these options make; each is what the option of its name was given.
 
@@ -94,9 +93,8 @@ def request_of(
     """
     from dbatch.batch import RunRequest
     from dbatch.config.overrides import parse_overrides
-    from dbatch.engine.execute import Execution
     from dbatch.errors import UsageError
-    from dbatch.model import Limits, Window
+    from dbatch.model import Window
 
     window = Window(_day("--start-date", start_date), _day("--end-date", end_date), only_trades)
     if window.start_day is not None and window.end_day is not None and window.start_day > window.end_day:
@@ -114,11 +112,14 @@ def request_of(
         output_dir=output_dir,
         chunk_rows=chunk_size,
         window=window,
-        execution=execution or Execution(),
-        limits=limits or Limits(),
-        fail_fast=fail_fast,
-        rerun=rerun,
     )
+
+
+def takes_request(
+    *without: str, first: Collection[str] = (), **instead: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator for a command: all options of `request_of`, but for some, come to it as its `request`."""
+    return takes("request", request_of, without=without, first=first, instead=instead)
 
 
 def limits_of(timeout: str | None, memory_limit: str | None) -> Limits:
