@@ -25,7 +25,7 @@ class BareVary(TyperCommand):
     """A command whose `--vary` may stand without a value, for all dimensions."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        following = [*args[1:], "-"]
+        following = [*args, "-"][1:]
         named = [
             f"--vary={_ALL}" if word == "--vary" and after.startswith("-") else word
             for word, after in zip(args, following, strict=True)

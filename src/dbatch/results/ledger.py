@@ -19,7 +19,8 @@ from dbatch.durable import passed
 from dbatch.errors import OutputError, StorageError
 from dbatch.model import Receipt, Status
 from dbatch.quick_json import parsed, to_text
-from dbatch.results.part import receipt_of, receipt_text, with_facts
+from dbatch.results.part import with_facts
+from dbatch.results.receipt_text import receipt_of, receipt_text
 
 LEDGER_NAME: Final = "ledger.sqlite"
 DERIVED: Final = "derived"
