@@ -9,19 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from dbatch.data.market import open_market
 from dbatch.data.read import fingerprint
 from dbatch.data.sample import sample_path
+from dbatch.data.securities import open_data
 from dbatch.engine import together
 from dbatch.engine.alone import never, run_one
+from dbatch.engine.bars import passage
 from dbatch.engine.fills import fills_of_table
 from dbatch.engine.outcome import Outcome
 from dbatch.model import Job, RunContext, Window
 from dbatch.plugins.discovery import resolve
 from dbatch.plugins.loading import load_factory
-from dbatch.results.part import PartBlock, publish, read_fills, read_rows, receipts_in
+from dbatch.results.part import PartBlock, is_lean, publish, read_fills, read_rows, receipts_in
+from dbatch.results.part_rows import table_of_rows
 
 _MEASURED: dict[str, Any] = {"runtime_sec": 0.0, "peak_rss_mb": 0.0, "details": "", "part": "", "sha256": "", "row": 0}
 
@@ -130,3 +134,72 @@ def test_a_sum_of_days_is_that_of_its_fills(context: RunContext) -> None:
         assert outcome.daily_pnl is not None
         assert outcome.fills is not None
         assert np.isclose(outcome.daily_pnl.sum(), outcome.fills.realized.sum(), rtol=1e-12)
+
+
+@pytest.fixture
+def bar_context(context: RunContext) -> RunContext:
+    return dataclasses.replace(context, strategy=resolve("sma_cross", []).ref)
+
+
+def jobs_over_bars(folder: Path, sections: Sequence[dict[str, Any]]) -> list[Job]:
+    """Return a job for each of `sections` over 600 hours of one security, around the first day of 1970."""
+    rng = np.random.default_rng(7)
+    closes = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, 600)))
+    times = np.datetime64("1969-12-20T00:00:00") + np.arange(600) * np.timedelta64(1, "h")
+    rows = [
+        f"{time},{close},{close * 1.01},{close * 0.99},{close},1" for time, close in zip(times, closes, strict=True)
+    ]
+    path = folder / "bars.csv"
+    path.write_text("\n".join(["timestamp,open,high,low,close,volume", *rows]) + "\n")
+    (security,) = open_data(str(path)).securities
+    hashed = fingerprint(security.source)
+    return [Job(f"{number:032d}", security, hashed, security.name, section) for number, section in enumerate(sections)]
+
+
+def test_over_bars_each_outcome_is_that_of_the_job_alone(
+    bar_context: RunContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passage, "FILL_ROOM", 1)  # fills come in several pieces
+    sections = [{"fast": fast, "slow": slow} for fast in range(2, 9) for slow in (12, 20, 35, 700)]
+    jobs = jobs_over_bars(tmp_path, sections)
+
+    groups = ran_together(bar_context, jobs)
+
+    assert max(map(len, groups)) > 20
+    found = [outcome for group in groups for outcome in group]
+    assert {outcome.receipt.trades == 0 for outcome in found} == {True, False}
+    falls = {outcome.receipt.metrics["max_drawdown_start"] for outcome in found}
+    assert any(fall and fall < "1970" for fall in falls)  # days before 1970 have numbers below zero
+    for job, outcome in zip(jobs, found, strict=True):
+        assert same(outcome, run_one(bar_context, job))
+
+
+def test_fills_that_are_not_kept_are_not_published_and_leave_the_same_facts(context: RunContext) -> None:
+    jobs = jobs_of(sections_of(12))
+    lean = dataclasses.replace(context, keep_fills=False)
+    load = functools.cache(load_factory)
+
+    for block in together.run_together(lean, jobs, load=load, stop=never, hears_signals=False):
+        if isinstance(block, PartBlock):
+            (part,) = {receipt.part for receipt in publish(lean.output_dir, block)}
+            receipts = receipts_in(Path(lean.output_dir), part)
+            break
+
+    assert is_lean(part)
+    for receipt in receipts:
+        (job,) = (job for job in jobs if job.key == receipt.key)
+        alone = run_one(context, job).receipt
+        assert dataclasses.replace(receipt, **_MEASURED) == dataclasses.replace(alone, **_MEASURED)
+
+
+def test_blocks_of_one_security_become_the_same_rows_as_one_by_one(context: RunContext) -> None:
+    load = functools.cache(load_factory)
+    jobs = jobs_of(sections_of(80), securities=2)
+    found = together.run_together(context, jobs, load=load, stop=never, hears_signals=False)
+    blocks = [some for some in found if isinstance(some, PartBlock)]
+    assert len(blocks) > 3
+
+    together_table = table_of_rows(blocks)
+
+    alone = pa.concat_tables([table_of_rows([block]) for block in blocks])
+    assert together_table.equals(alone)
