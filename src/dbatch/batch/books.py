@@ -6,8 +6,10 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 from dbatch.batch.environment import environment
@@ -69,15 +71,14 @@ class Books:
         self._refuse_other(facts.get("batch"))
         self._damage = self._found_damage()
         planned = self._decided(facts.get("inputs", ()), redo)
-        numbers = {run.number for run in self.plan.runs}
+        numbers = set(self.plan.runs.numbers)
         kept = self.ledger.planned()
         others = [job for job in kept if job.run not in numbers]  # of calls with another --range
         self.is_new = sorted(kept, key=_place) != sorted([*others, *planned], key=_place)
         self.is_new |= facts.get("options", {}).get("objective") != self.options.objective  # its files say which
-        rows: list[tuple[int, str, Mapping[str, Any]]] = [row for row in self.ledger.runs() if row[0] not in numbers]
-        rows += [(run.number, run.run_id, run.spec) for run in self.plan.runs]
+        rows = [row for row in self.ledger.runs_as_text() if row[0] not in numbers]
         self.ledger.plan(
-            rows,
+            chain(rows, self.plan.runs.rows()),
             [*others, *planned],
             batch=self._batch_facts(),
             options=self.options.stored(),
@@ -163,7 +164,7 @@ class Books:
             return planned
         accepted = {(job.run, job.security): job for job in self.ledger.planned() if job.stale}
         if self.options.stale == "accept":
-            accepted |= {(job.run, job.security): replace(job, stale=True) for job in stale.jobs}
+            accepted |= {(job.run, job.security): job._replace(stale=True) for job in stale.jobs}
         done = {key for key, status in self.ledger.statuses().items() if status not in redo} - self._damage.keys
         kept = {place: job for place, job in accepted.items() if job.key in done}
         return [kept.get((job.run, job.security), job) for job in planned]
@@ -197,8 +198,8 @@ class Books:
         }
 
 
-def _place(job: Planned) -> tuple[int, str]:
-    return job.run, job.security
+_place: Final = itemgetter(0, 1)
+"""The run and the security of a planned job."""
 
 
 def now() -> str:

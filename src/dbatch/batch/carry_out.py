@@ -131,18 +131,18 @@ class _Driver:
 
     def _todo(self, planned: Sequence[Planned], redo: Collection[str]) -> tuple[Progress, list[Task]]:
         """Return where the batch stands, and the tasks that are left."""
-        place_of = {run.number: place for place, run in enumerate(self._plan.runs)}
-        users: dict[str, list[int]] = {}
+        place_of = {number: place for place, number in enumerate(self._plan.runs.numbers)}
+        users: dict[str, tuple[int, ...]] = {}
         for job in planned:
-            users.setdefault(job.key, []).append(place_of[job.run])
-        names = [run.run_id for run in self._plan.runs]
+            users[job.key] = (*users.get(job.key, ()), place_of[job.run])
+        names = self._plan.runs.ids
         progress = Progress(names, users, block_size(len(names), self._options.unit_jobs))
         statuses = self._ledger.statuses()
         done = {key: statuses[key] for key in users if key in statuses and statuses[key] not in redo}
         progress.before(done)
         failed = sum(status != "success" for status in done.values())
         self._tell(failed, "jobs failed before and stay so; 'dbatch retry' does them again")
-        return progress, [task for task in self._plan.tasks if task.job.key in users and task.job.key not in done]
+        return progress, [task for task in self._plan.tasks if task.key in users and task.key not in done]
 
     def _compute(self, progress: Progress, todo: Sequence[Task]) -> None:
         packer = Packer(todo, self._options.unit_jobs)
@@ -227,9 +227,11 @@ class _Driver:
         if keep_all or not most or self._control.draining:
             return
         best = best_runs(self._plan.output_dir, self._ledger, most, self._options.objective)
-        keys = [key for run in self._plan.runs if run.run_id in best for _, key in run.keys]
-        lean = {key for key, part in self._ledger.query("select key, part from receipts") if is_lean(part)} & set(keys)
-        packer = Packer([task for task in self._plan.tasks if task.job.key in lean], self._options.unit_jobs)
+        runs = self._plan.runs
+        chosen = {number for number, run_id in zip(runs.numbers, runs.ids, strict=True) if run_id in best}
+        keys = {job.key for job in self._plan.planned() if job.run in chosen}
+        lean = {key for key, part in self._ledger.query("select key, part from receipts") if is_lean(part)} & keys
+        packer = Packer([task for task in self._plan.tasks if task.key in lean], self._options.unit_jobs)
         if not packer.left:
             return
         contexts = [replace(context, keep_fills=True) for context in self._plan.contexts]
