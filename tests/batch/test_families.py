@@ -143,7 +143,8 @@ def test_a_job_of_a_plain_handler_cannot_change_the_parameters_of_another(bars: 
     more = {"strategy": "kept", "base_args": {"strategy_path": "kept_strategy.py", "fixed": [0]}}
     plan = planned(bars, {"levels": [[1, 2], [3]], "size": [*range(8)]}, **more)
     assert not isinstance(plan.tasks[0].source, GivenJob)
-    one, other = jobs_of(plan.tasks[:2])
+    one, other = jobs_of(plan.tasks[:4:2])
+    assert plan.tasks[0].source is plan.tasks[2].source
     one.section["levels"].append(9)
     one.section["fixed"].append(9)
 

@@ -17,9 +17,12 @@ from dbatch.batch.options import BatchOptions
 from dbatch.batch.plan import BatchPlan
 from dbatch.batch.stale import StaleJobs, find_stale
 from dbatch.errors import OutputError
-from dbatch.results.ledger import DERIVED, Ledger, Planned
+from dbatch.results.ledger import DERIVED, Ledger
 from dbatch.results.part import file_hash
 from dbatch.results.run_table import SEVERITY
+
+PlannedJob = tuple[int, str, str, int]
+"""Run number, security, key, and whether its inputs changed since: what `Planned` has, in what SQLite takes at once."""
 
 _COUNTS: Final = """
 select statuses, count(*) from (
@@ -61,7 +64,7 @@ class Books:
         """Return what files of the batch held before this call, as the ledger knew it."""
         return self._before.get(DERIVED)
 
-    def open(self, redo: Collection[str]) -> list[Planned]:
+    def open(self, redo: Collection[str]) -> list[PlannedJob]:
         """Write the plan down and return its jobs, those with accepted stale results as they were.
 
         A stale result is none that is damaged, or that has a status of `redo`. Raises OutputError when the folder
@@ -73,13 +76,13 @@ class Books:
         planned = self._decided(facts.get("inputs", ()), redo)
         numbers = set(self.plan.runs.numbers)
         kept = self.ledger.planned()
-        others = [job for job in kept if job.run not in numbers]  # of calls with another --range
+        others: list[PlannedJob] = [job for job in kept if job.run not in numbers]  # of calls with another --range
         self.is_new = sorted(kept, key=_place) != sorted([*others, *planned], key=_place)
         self.is_new |= facts.get("options", {}).get("objective") != self.options.objective  # its files say which
         rows = [row for row in self.ledger.runs_as_text() if row[0] not in numbers]
         self.ledger.plan(
             chain(rows, self.plan.runs.rows()),
-            [*others, *planned],
+            chain(others, planned),
             batch=self._batch_facts(),
             options=self.options.stored(),
             inputs=[setup.facts() for setup in self.plan.setups],
@@ -155,9 +158,9 @@ class Books:
                 "choose another --name or --output-root, or --rerun to replace it"
             )
 
-    def _decided(self, before: Sequence[Mapping[str, Any]], redo: Collection[str]) -> list[Planned]:
-        planned = list(self.plan.planned())
-        stale = find_stale(self.ledger, planned, before, [setup.facts() for setup in self.plan.setups])
+    def _decided(self, before: Sequence[Mapping[str, Any]], redo: Collection[str]) -> list[PlannedJob]:
+        planned: list[PlannedJob] = list(self.plan.runs.jobs())
+        stale = find_stale(self.ledger, self.plan.planned(), before, [setup.facts() for setup in self.plan.setups])
         if stale:
             self._decide_on(stale)
         if self.options.stale == "rerun":
@@ -167,7 +170,7 @@ class Books:
             accepted |= {(job.run, job.security): job._replace(stale=True) for job in stale.jobs}
         done = {key for key, status in self.ledger.statuses().items() if status not in redo} - self._damage.keys
         kept = {place: job for place, job in accepted.items() if job.key in done}
-        return [kept.get((job.run, job.security), job) for job in planned]
+        return [kept.get(_place(job), job) for job in planned] if kept else planned
 
     def _decide_on(self, stale: StaleJobs) -> None:
         if self.options.stale == "refuse":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dbatch.batch.best_fills import best_runs
-from dbatch.batch.books import Books
+from dbatch.batch.books import Books, PlannedJob
 from dbatch.batch.memory import Meter
 from dbatch.batch.options import BatchOptions
 from dbatch.batch.plan import BatchPlan
@@ -24,7 +24,7 @@ from dbatch.model import Receipt, RunContext
 from dbatch.results.adopt import adopt
 from dbatch.results.consolidate import best_of, consolidate, is_consolidated
 from dbatch.results.folder import cancel_requested, clear, locked
-from dbatch.results.ledger import Ledger, Planned, open_ledger
+from dbatch.results.ledger import Ledger, open_ledger
 from dbatch.results.part import is_lean
 
 _RETRIED: Final = frozenset({"failed", "timeout", "crashed", "oom"})
@@ -129,12 +129,12 @@ class _Driver:
             self._observer.note(f"{self._plan.output_dir}: nothing was left to compute")
         return self._ended(interrupted or self._control.signal)
 
-    def _todo(self, planned: Sequence[Planned], redo: Collection[str]) -> tuple[Progress, list[Task]]:
+    def _todo(self, planned: Sequence[PlannedJob], redo: Collection[str]) -> tuple[Progress, list[Task]]:
         """Return where the batch stands, and the tasks that are left."""
         place_of = {number: place for place, number in enumerate(self._plan.runs.numbers)}
         users: dict[str, tuple[int, ...]] = {}
-        for job in planned:
-            users[job.key] = (*users.get(job.key, ()), place_of[job.run])
+        for run, _, key, _ in planned:
+            users[key] = (*users[key], place_of[run]) if key in users else (place_of[run],)
         names = self._plan.runs.ids
         progress = Progress(names, users, block_size(len(names), self._options.unit_jobs))
         statuses = self._ledger.statuses()
@@ -229,7 +229,7 @@ class _Driver:
         best = best_runs(self._plan.output_dir, self._ledger, most, self._options.objective)
         runs = self._plan.runs
         chosen = {number for number, run_id in zip(runs.numbers, runs.ids, strict=True) if run_id in best}
-        keys = {job.key for job in self._plan.planned() if job.run in chosen}
+        keys = {key for run, _, key, _ in runs.jobs() if run in chosen}
         lean = {key for key, part in self._ledger.query("select key, part from receipts") if is_lean(part)} & keys
         packer = Packer([task for task in self._plan.tasks if task.key in lean], self._options.unit_jobs)
         if not packer.left:

@@ -14,7 +14,7 @@ from typing import Any
 
 from dbatch.batch.setups import Setup
 from dbatch.config.grid import Axis
-from dbatch.config.run_hash import canonical, hash16_of, hashed_of
+from dbatch.config.run_hash import canonical, hashed_of, hashes16
 from dbatch.config.runs import Alike, Positions, Runs, RunSpec
 from dbatch.config.templates import Hole, Template
 from dbatch.engine.packing import Task
@@ -36,19 +36,20 @@ class Sections:
     template: Template
 
     @cached_property
-    def is_mutable(self) -> bool:
-        """Return whether a job could change what another one gets."""
+    def are_shared(self) -> bool:
+        """Return whether a job could change what another one gets, were their values not copied."""
         values = [*self.base.values(), *chain.from_iterable(self.tables.values())]
-        return any(isinstance(value, list | dict) for value in values)
+        return not all(value is None or isinstance(value, int | float | str) for value in values)
 
-    def each(self, columns: Sequence[Sequence[int]]) -> Iterator[dict[str, Any]]:
-        """Yield the parameters of runs whose positions on the axes of the family are the rows of `columns`."""
-        holes = {name: value.number for name, value in self.base.items() if isinstance(value, Hole)}
-        values = [map(self.tables[hole].__getitem__, columns[hole]) for hole in holes.values()]
-        for row in zip(*values, strict=True) if values else [()] * len(columns[0]):
-            section = dict(self.base)
-            section.update(zip(holes, row, strict=True))
-            yield deepcopy(section) if self.is_mutable else section
+    def each(self, columns: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+        """Return the parameters of runs whose positions on the axes of the family are the rows of `columns`."""
+        sections = [dict(self.base) for _ in columns[0]]
+        for name, value in self.base.items():
+            if isinstance(value, Hole):
+                table = self.tables[value.number]
+                for section, position in zip(sections, columns[value.number], strict=True):
+                    section[name] = table[position]
+        return [deepcopy(section) for section in sections] if self.are_shared else sections
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +95,7 @@ class Family:
     def specs(self, positions: Positions, numbers: Sequence[int]) -> Iterator[str]:
         """Yield what was asked of each of the runs with `numbers`, as JSON."""
         columns = positions.columns(numbers)
-        hashes = [f'"{hash16_of(text)}"' for text in self.hashed.joined(columns)]
-        return self.spec.joined([*columns, hashes])
+        return self.spec.joined([*columns, [f'"{found}"' for found in hashes16(self.hashed.joined(columns))]])
 
 
 def family_sections(setup: Setup, written: Sequence[Mapping[str, Any]], axes: Sequence[Axis]) -> list[Sections] | None:

@@ -92,7 +92,7 @@ def forecast(plan: BatchPlan, options: BatchOptions) -> Forecast:
         name=plan.output_dir.name,
         output_dir=str(plan.output_dir),
         runs=len(plan.runs),
-        jobs=sum(1 for _ in plan.planned()),
+        jobs=sum(len(block.numbers) * len(block.securities) for block in plan.runs.blocks),
         distinct=len(plan.tasks),
         done=len(done),
         failed=sum(status != "success" for status in done),

@@ -31,7 +31,7 @@ class BatchPlan:
 
     def planned(self) -> Iterator[Planned]:
         """Yield the jobs of all runs, in the order of runs and securities."""
-        return self.runs.planned()
+        return map(Planned._make, self.runs.jobs())
 
 
 def plan_batch(

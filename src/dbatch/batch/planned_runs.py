@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 
-from dbatch.results.ledger import Planned
-
 
 @dataclass(frozen=True)
 class RunBlock:
@@ -24,10 +22,10 @@ class RunBlock:
     keys: Sequence[Sequence[str]]
     specs: Callable[[], Iterable[str]]
 
-    def planned(self) -> Iterator[Planned]:
-        """Yield the jobs in the order of runs and securities."""
+    def jobs(self) -> Iterator[tuple[int, str, str, int]]:
+        """Yield the jobs in the order of runs and securities, as the ledger plans them."""
         columns = zip(self.securities, self.keys, strict=True)
-        jobs = [map(Planned, self.numbers, repeat(security), keys) for security, keys in columns]
+        jobs = [zip(self.numbers, repeat(security), keys, repeat(0)) for security, keys in columns]
         return jobs[0] if len(jobs) == 1 else chain.from_iterable(zip(*jobs, strict=True))
 
 
@@ -54,9 +52,9 @@ class PlannedRuns:
         """Yield number, id and what was asked, as JSON, of each run."""
         return chain.from_iterable(zip(block.numbers, block.ids, block.specs(), strict=True) for block in self.blocks)
 
-    def planned(self) -> Iterator[Planned]:
-        """Yield the jobs of all runs, in the order of runs and securities."""
-        return chain.from_iterable(block.planned() for block in self.blocks)
+    def jobs(self) -> Iterator[tuple[int, str, str, int]]:
+        """Yield run number, security and key of each job, none of them stale, in the order of runs and securities."""
+        return chain.from_iterable(block.jobs() for block in self.blocks)
 
     def by_strategy(self) -> Counter[str]:
         """Return how many runs there are of each strategy."""

@@ -38,6 +38,8 @@ def find_stale(
     are not counted again.
     """
     kept = {(job.run, job.security): job for job in ledger.planned()}
+    if not kept:
+        return StaleJobs((), ())
     done = ledger.statuses()
     stale = []
     for job in planned:

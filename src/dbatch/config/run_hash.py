@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any, Final
@@ -33,12 +33,12 @@ def hashed_of(
 
 def hash16(value: Any) -> str:
     """Return the first 16 hex digits of the SHA-256 of `value` as canonical JSON: sorted keys, no spaces, ASCII."""
-    return hash16_of(canonical(value))
+    return hashes16([canonical(value)])[0]
 
 
-def hash16_of(text: str) -> str:
-    """Return what `hash16` returns for a value whose canonical JSON is `text`."""
-    return hashlib.sha256(text.encode("ascii")).hexdigest()[:16]
+def hashes16(texts: Iterable[str]) -> list[str]:
+    """Return what `hash16` returns for each of some values, from their canonical JSON."""
+    return [hashlib.sha256(text.encode("ascii")).hexdigest()[:16] for text in texts]
 
 
 def _seen_from(folder: str, paths: Any) -> Any:

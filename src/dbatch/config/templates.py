@@ -40,10 +40,13 @@ class Template:
         """
         self._lead, *rest = _ENCODED.split(encode(value))
         self._holes = [int(number) for number in rest[::2]]
-        self._following = rest[1::2]
+        following = dict(zip(self._holes, rest[1::2], strict=True))
         if sorted(self._holes) != sorted([*tables, *given]):
             raise ValueError(f"holes {sorted(self._holes)} are found")
-        self._tables = {number: list(map(encode, values)) for number, values in tables.items()}
+        self._tables = {
+            number: [encode(value) + following[number] for value in values] for number, values in tables.items()
+        }
+        self._following = {number: following[number] for number in given}
 
     def joined(self, columns: Sequence[Iterable[Any]]) -> Iterator[str]:
         """Yield the JSON of the value for each row of `columns`.
@@ -51,7 +54,9 @@ class Template:
         Column `n` has, for hole `n`, places in its table, or JSON where that is given.
         """
         pieces: list[Iterable[str]] = [repeat(self._lead)]
-        for hole, following in zip(self._holes, self._following, strict=True):
-            table = self._tables.get(hole)
-            pieces += [columns[hole] if table is None else map(table.__getitem__, columns[hole]), repeat(following)]
+        for hole in self._holes:
+            if hole in self._following:
+                pieces += [columns[hole], repeat(self._following[hole])]
+            else:
+                pieces.append(map(self._tables[hole].__getitem__, columns[hole]))
         return map("".join, zip(*pieces, strict=False))  # what is repeated has no end

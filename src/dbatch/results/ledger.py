@@ -179,11 +179,14 @@ class Ledger:
         return [Commit(*row) for row in rows]
 
     def plan(
-        self, runs: Iterable[tuple[int, str, Mapping[str, Any] | str]], planned: Iterable[Planned], **facts: Any
+        self,
+        runs: Iterable[tuple[int, str, Mapping[str, Any] | str]],
+        planned: Iterable[tuple[int, str, str, int]],
+        **facts: Any,
     ) -> None:
         """Replace the plan: runs as (number, id, what was asked), and their jobs; keep `facts` in the same transaction.
 
-        What was asked may be given as JSON. Raises StorageError.
+        What was asked may be given as JSON; a job is what `Planned` has. Raises StorageError.
         """
         rows = (row if isinstance(row[2], str) else (*row[:2], to_text(row[2])) for row in runs)
         with self._transaction():
