@@ -65,7 +65,7 @@ def facts(plan: BatchPlan) -> tuple[Any, ...]:
     """All that becomes of a plan: in the ledger, and in units."""
     tasks = [(task.place, task.key, task.source.run_id, task.source.priority) for task in plan.tasks]
     jobs = [(job, [type(value) for value in job.section.values()], list(job.section)) for job in jobs_of(plan.tasks)]
-    return list(plan.runs.rows()), list(plan.planned()), tasks, jobs, plan.contexts
+    return list(plan.runs.rows()), list(plan.runs.jobs()), tasks, jobs, plan.contexts
 
 
 def together_and_alone(monkeypatch: pytest.MonkeyPatch, *asked: Any, **more: Any) -> tuple[BatchPlan, BatchPlan]:

@@ -17,12 +17,9 @@ from dbatch.batch.options import BatchOptions
 from dbatch.batch.plan import BatchPlan
 from dbatch.batch.stale import StaleJobs, find_stale
 from dbatch.errors import OutputError
-from dbatch.results.ledger import DERIVED, Ledger
+from dbatch.results.ledger import DERIVED, Ledger, Planned, PlannedJob
 from dbatch.results.part import file_hash
 from dbatch.results.run_table import SEVERITY
-
-PlannedJob = tuple[int, str, str, int]
-"""Run number, security, key, and whether its inputs changed since: what `Planned` has, in what SQLite takes at once."""
 
 _COUNTS: Final = """
 select statuses, count(*) from (
@@ -73,23 +70,24 @@ class Books:
         facts = self._before = self.ledger.facts()
         self._refuse_other(facts.get("batch"))
         self._damage = self._found_damage()
-        planned = self._decided(facts.get("inputs", ()), redo)
-        numbers = set(self.plan.runs.numbers)
-        kept = self.ledger.planned()
+        numbers, kept = set(self.plan.runs.numbers), self.ledger.planned()
+        planned = self._decided(kept, facts.get("inputs", ()), redo)
         others: list[PlannedJob] = [job for job in kept if job.run not in numbers]  # of calls with another --range
         self.is_new = sorted(kept, key=_place) != sorted([*others, *planned], key=_place)
         self.is_new |= facts.get("options", {}).get("objective") != self.options.objective  # its files say which
-        rows = [row for row in self.ledger.runs_as_text() if row[0] not in numbers]
-        self.ledger.plan(
-            chain(rows, self.plan.runs.rows()),
-            chain(others, planned),
-            batch=self._batch_facts(),
-            options=self.options.stored(),
-            inputs=[setup.facts() for setup in self.plan.setups],
-            state="running",
-            started_at=facts.get("started_at") or self.started_at,
-            finished_at=None,
-        )
+        told = {
+            "batch": self._batch_facts(),
+            "options": self.options.stored(),
+            "inputs": [setup.facts() for setup in self.plan.setups],
+            "state": "running",
+            "started_at": facts.get("started_at") or self.started_at,
+            "finished_at": None,
+        }
+        if kept and not self.is_new and self.ledger.has_runs(self.plan.runs.rows()):
+            self.ledger.remember(**told)
+        else:
+            rows = [row for row in self.ledger.runs_as_text() if row[0] not in numbers]
+            self.ledger.plan(chain(rows, self.plan.runs.rows()), chain(others, planned), **told)
         return planned
 
     def computing(self) -> None:
@@ -158,17 +156,20 @@ class Books:
                 "choose another --name or --output-root, or --rerun to replace it"
             )
 
-    def _decided(self, before: Sequence[Mapping[str, Any]], redo: Collection[str]) -> list[PlannedJob]:
-        planned: list[PlannedJob] = list(self.plan.runs.jobs())
-        stale = find_stale(self.ledger, self.plan.planned(), before, [setup.facts() for setup in self.plan.setups])
+    def _decided(
+        self, held: Sequence[Planned], before: Sequence[Mapping[str, Any]], redo: Collection[str]
+    ) -> list[PlannedJob]:
+        planned = list(self.plan.runs.jobs())
+        statuses = self.ledger.statuses()
+        stale = find_stale(held, statuses, planned, before, [setup.facts() for setup in self.plan.setups])
         if stale:
             self._decide_on(stale)
         if self.options.stale == "rerun":
             return planned
-        accepted = {(job.run, job.security): job for job in self.ledger.planned() if job.stale}
+        accepted = {(job.run, job.security): job for job in held if job.stale}
         if self.options.stale == "accept":
             accepted |= {(job.run, job.security): job._replace(stale=True) for job in stale.jobs}
-        done = {key for key, status in self.ledger.statuses().items() if status not in redo} - self._damage.keys
+        done = {key for key, status in statuses.items() if status not in redo} - self._damage.keys if accepted else ()
         kept = {place: job for place, job in accepted.items() if job.key in done}
         return [kept.get(_place(job), job) for job in planned] if kept else planned
 

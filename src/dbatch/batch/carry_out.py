@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dbatch.batch.best_fills import best_runs
-from dbatch.batch.books import Books, PlannedJob
+from dbatch.batch.books import Books
 from dbatch.batch.memory import Meter
 from dbatch.batch.options import BatchOptions
 from dbatch.batch.plan import BatchPlan
@@ -24,7 +24,7 @@ from dbatch.model import Receipt, RunContext
 from dbatch.results.adopt import adopt
 from dbatch.results.consolidate import best_of, consolidate, is_consolidated
 from dbatch.results.folder import cancel_requested, clear, locked
-from dbatch.results.ledger import Ledger, open_ledger
+from dbatch.results.ledger import Ledger, PlannedJob, open_ledger
 from dbatch.results.part import is_lean
 
 _RETRIED: Final = frozenset({"failed", "timeout", "crashed", "oom"})

@@ -153,7 +153,8 @@ def _held(plan: BatchPlan) -> tuple[dict[str, str], float | None, str]:
         return {}, None, ""
     with reading_ledger(plan.output_dir) as ledger:
         facts = ledger.facts()
-        stale = find_stale(ledger, plan.planned(), facts.get("inputs", ()), [setup.facts() for setup in plan.setups])
+        inputs, now = facts.get("inputs", ()), [setup.facts() for setup in plan.setups]
+        stale = find_stale(ledger.planned(), ledger.statuses(), plan.runs.jobs(), inputs, now)
         ((average,),) = ledger.query("select avg(runtime_sec) from receipts where status = 'success'")
         return ledger.statuses(), average, stale.text() if stale else ""
 

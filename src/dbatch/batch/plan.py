@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from dbatch.config.batch_file import BatchFile
 from dbatch.engine.packing import Task
 from dbatch.errors import UsageError
 from dbatch.model import RunContext
-from dbatch.results.ledger import Planned
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,6 @@ class BatchPlan:
     contexts: tuple[RunContext, ...]
     setups: tuple[Setup, ...]
     notes: tuple[str, ...]
-
-    def planned(self) -> Iterator[Planned]:
-        """Yield the jobs of all runs, in the order of runs and securities."""
-        return map(Planned._make, self.runs.jobs())
 
 
 def plan_batch(

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 
+from dbatch.results.ledger import PlannedJob
+
 
 @dataclass(frozen=True)
 class RunBlock:
@@ -22,7 +24,7 @@ class RunBlock:
     keys: Sequence[Sequence[str]]
     specs: Callable[[], Iterable[str]]
 
-    def jobs(self) -> Iterator[tuple[int, str, str, int]]:
+    def jobs(self) -> Iterator[PlannedJob]:
         """Yield the jobs in the order of runs and securities, as the ledger plans them."""
         columns = zip(self.securities, self.keys, strict=True)
         jobs = [zip(self.numbers, repeat(security), keys, repeat(0)) for security, keys in columns]
@@ -52,7 +54,7 @@ class PlannedRuns:
         """Yield number, id and what was asked, as JSON, of each run."""
         return chain.from_iterable(zip(block.numbers, block.ids, block.specs(), strict=True) for block in self.blocks)
 
-    def jobs(self) -> Iterator[tuple[int, str, str, int]]:
+    def jobs(self) -> Iterator[PlannedJob]:
         """Yield run number, security and key of each job, none of them stale, in the order of runs and securities."""
         return chain.from_iterable(block.jobs() for block in self.blocks)
 

@@ -56,7 +56,7 @@ class Planner:
                 yield self._together(runs, family)
 
     def _together(self, runs: Alike, family: Family) -> RunBlock:
-        columns = family.keys(runs.positions.columns(runs.numbers))
+        columns = family.keys(runs.columns)
         of_source = [
             map(Task, runs.numbers, keys, repeat(source)) for keys, source in zip(columns, family.sources, strict=True)
         ]

@@ -138,8 +138,9 @@ class Positions:
 
 @dataclass(frozen=True)
 class Alike:
-    """Runs of a grid that differ in nothing but the values of parameters: `axes` has these values.
+    """Runs of a grid that differ in nothing but the values of parameters.
 
+    `axes` has these values, `columns` the places of each run's among them, a column an axis; `positions` finds those.
     `first` is the run with the first of `numbers`. All runs of a `family` are alike.
     """
 
@@ -148,6 +149,7 @@ class Alike:
     ids: Sequence[str]
     first: RunSpec
     axes: tuple[Axis, ...]
+    columns: Sequence[Sequence[int]]
     positions: Positions
 
 
@@ -224,7 +226,8 @@ class Runs(Sequence[RunSpec]):
             if varied and end - begin >= _FEWEST:
                 same, run = numbers[begin:end], self._run(numbers[begin])
                 own = tuple(axis for _, axis in varied)
-                yield Alike((place, *family), same, ids[begin:end], run, own, positions)
+                places = [columns[i][begin:end] for i, _ in varied]
+                yield Alike((place, *family), same, ids[begin:end], run, own, places, positions)
             else:
                 yield from map(self._run, numbers[begin:end])
             begin = end

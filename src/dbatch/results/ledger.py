@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain, islice, starmap, zip_longest
+from operator import eq
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -81,6 +83,10 @@ class Planned(NamedTuple):
     security: str
     key: str
     stale: bool = False
+
+
+PlannedJob = tuple[int, str, str, int]
+"""What `Planned` has, as SQLite takes it: a hundred thousand of them cost little."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +187,7 @@ class Ledger:
     def plan(
         self,
         runs: Iterable[tuple[int, str, Mapping[str, Any] | str]],
-        planned: Iterable[tuple[int, str, str, int]],
+        planned: Iterable[PlannedJob],
         **facts: Any,
     ) -> None:
         """Replace the plan: runs as (number, id, what was asked), and their jobs; keep `facts` in the same transaction.
@@ -193,19 +199,31 @@ class Ledger:
             self._connection.execute("delete from runs")
             self._connection.execute("delete from planned")
             self._connection.execute("drop index planned_key")  # made at once it takes a third of the time
-            self._connection.executemany("insert into runs values (?, ?, ?)", rows)
-            self._connection.executemany("insert into planned values (?, ?, ?, ?)", planned)
+            self._insert("runs", 3, rows)
+            self._insert("planned", 4, planned)
             self._connection.execute(_PLANNED_KEY)
             self._keep(facts)
+
+    def _insert(self, table: str, columns: int, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Put `rows` into `table`, many with a statement: that takes two thirds of the time of one by one."""
+        values = chain.from_iterable(rows)
+        row = f"({', '.join('?' * columns)})"
+        while some := list(islice(values, columns * _ROWS)):
+            self._connection.execute(f"insert into {table} values {', '.join([row] * (len(some) // columns))}", some)
 
     def runs(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
         """Yield (number, id, what was asked) of every planned run, by number."""
         for number, run_id, spec in self.runs_as_text():
             yield number, run_id, parsed(spec)
 
-    def runs_as_text(self) -> Iterator[tuple[int, str, str]]:
+    def runs_as_text(self) -> sqlite3.Cursor:
         """Return what `runs` yields, what was asked as JSON."""
         return self._connection.execute("select run, run_id, spec from runs order by run")
+
+    def has_runs(self, rows: Iterable[tuple[int, str, str]]) -> bool:
+        """Return whether the planned runs are these, as `runs_as_text` has them."""
+        with contextlib.closing(self.runs_as_text()) as kept:
+            return all(starmap(eq, zip_longest(kept, rows)))
 
     def planned(self) -> list[Planned]:
         """Return all planned jobs, by run number and security."""
