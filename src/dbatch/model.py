@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,7 @@ class Window:
     only_trades: bool = False
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """One strategy with one parameter set over one security.
 
     `config_name` is the security's name as the configuration spells it, `section` its parameters, `key` the

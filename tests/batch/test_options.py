@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbatch.batch.options import BatchOptions, MaxFailures, parse_runs
-from dbatch.batch.plan import is_isolated
+from dbatch.batch.planner import is_isolated
 from dbatch.errors import UsageError
 from dbatch.model import Limits
 

@@ -6,7 +6,7 @@ import difflib
 import math
 import numbers
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -107,6 +107,23 @@ def checked(parameters_cls: type, values: Mapping[str, Any], security: str) -> t
 def depends_on_security(parameters_cls: type | None) -> bool:
     """Return whether what is not set follows from the security's name."""
     return hasattr(parameters_cls, "for_security")
+
+
+def looks_at_values_alone(parameters_cls: type) -> bool:
+    """Return whether `checked` accepts and keeps each value whatever the others are.
+
+    So it is but for classes with a method `for_security`, or with ways of their own to make an instance.
+    """
+    made_by: Any = parameters_cls.__new__
+    is_plain = parameters_cls.__bases__ == (tuple,) and str(made_by.__module__).startswith("namedtuple_")
+    return is_plain and not depends_on_security(parameters_cls)
+
+
+def accepted_each(parameters_cls: type, name: str, values: Iterable[Any]) -> list[Any] | None:
+    """Return each of some values of the parameter `name` as `checked` keeps it; None where one has a fault."""
+    adapters = _adapters(parameters_cls)
+    found = [_accepted(parameters_cls, adapters, name, value) for value in values]
+    return [value for value, _ in found] if all(problem is None for _, problem in found) else None
 
 
 def name_fault(parameters_cls: type, name: str) -> str | None:
