@@ -140,9 +140,3 @@ def _text_array(values: Sequence[str | None]) -> pa.Array:
 def _built(kind: pa.DataType, present: np.ndarray, data: Sequence[Any]) -> pa.Array:
     validity = None if present.all() else pa.py_buffer(np.packbits(present, bitorder="little"))
     return pa.Array.from_buffers(kind, len(present), [validity, *map(pa.py_buffer, data)])
-
-
-def whole(column: pa.ChunkedArray) -> pa.Array:
-    """Return a table's column as one array."""
-    combined = column.combine_chunks()
-    return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined

@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 
 from dbatch.errors import StorageError
 from dbatch.model import Receipt
-from dbatch.results.columns import whole
+from dbatch.results.columns import in_one
 from dbatch.results.facts import FACT_KINDS, receipts_with_facts
-from dbatch.results.part_rows import PartBlock, PartRow, Rows, fill_count, receipts_of_rows, table_of_rows
+from dbatch.results.part_rows import PartBlock, PartRow, Rows, fill_count, keys_of, placed_receipts, table_of_rows
 from dbatch.results.publish import parquet_bytes, write_atomically
 from dbatch.results.receipt_text import placed, receipt_of
 from dbatch.schema import FILL_COLUMNS
@@ -43,15 +43,18 @@ def publish(output_dir: str | Path, *blocks: Rows) -> list[Receipt]:
     StorageError.
     """
     table = table_of_rows(blocks)
-    receipts = [receipt for rows in blocks for receipt in receipts_of_rows(rows)]
+    keys = [key for rows in blocks for key in keys_of(rows)]
     fills = sum(fill_count(rows) for rows in blocks)
-    row_group = max(1, _FILLS_A_ROW_GROUP * len(receipts) // max(fills, 1))
+    row_group = max(1, _FILLS_A_ROW_GROUP * len(keys) // max(fills, 1))
     content = parquet_bytes(table, rows=row_group, dictionaries=_DICTIONARIES)
     lean = table.column("fills").null_count == len(table)
     sha256 = hashlib.sha256(content).hexdigest()
-    name = part_name([receipt.key for receipt in receipts], sha256, lean=lean)
+    name = part_name(keys, sha256, lean=lean)
     write_atomically(Path(output_dir, name), content)
-    return [placed(receipt, part=name, row=number, sha256=sha256) for number, receipt in enumerate(receipts)]
+    receipts: list[Receipt] = []
+    for rows in blocks:
+        receipts += placed_receipts(rows, name, sha256, len(receipts))
+    return receipts
 
 
 def part_name(keys: Sequence[str], sha256: str, *, lean: bool = False) -> str:
@@ -118,7 +121,7 @@ def each_fills(path: Path, rows: Collection[int]) -> Iterator[tuple[int, pa.Tabl
                 here = [row for row in range(first, first + size) if row in left]
                 if here:
                     table = part.read_row_group(group, columns=["fills"], use_threads=False)
-                    lists = whole(table.column("fills"))
+                    lists = in_one(table.column("fills"))
                     for row in here:
                         if lists[row - first].is_valid:
                             left.remove(row)
@@ -186,7 +189,7 @@ def _published_in(output_dir: Path, part: str, sha256: str) -> dict[int, Receipt
 def _fills_at(table: pa.Table, receipt: Receipt, row: int, path: Path) -> pa.Table:
     if table.column("key")[row].as_py() != receipt.key:
         raise StorageError(f"{path}: row {receipt.row} is another job's")
-    fills = whole(table.column("fills"))[row]
+    fills = in_one(table.column("fills"))[row]
     if not fills.is_valid:
         raise StorageError(f"{path}: the fills of row {receipt.row} were not kept")
     return _fills_in(fills)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from dbatch.model import Receipt
-from dbatch.results.columns import array_of, table_of, whole
+from dbatch.results.columns import array_of, in_one, table_of
 from dbatch.results.facts import FACT_KINDS, fact_table
 from dbatch.results.receipt_text import placed, receipt_text
 from dbatch.schema import FILL_COLUMNS
@@ -75,12 +75,21 @@ def table_of_rows(blocks: Iterable[Rows]) -> pa.Table:
     )
 
 
-def receipts_of_rows(rows: Rows) -> Iterable[Receipt]:
+def keys_of(rows: Rows) -> Sequence[str]:
+    """Return the keys of the jobs whose rows these are."""
+    return rows.keys if isinstance(rows, PartBlock) else [row.receipt.key for row in rows]
+
+
+def placed_receipts(rows: Rows, part: str, sha256: str, first: int) -> list[Receipt]:
+    """Return the receipts of `rows`, which lie in `part` with that hash from row `first` on."""
     if not isinstance(rows, PartBlock):
-        return [row.receipt for row in rows]
-    like = Receipt("", rows.security, "success")
+        return [placed(row.receipt, part=part, row=place, sha256=sha256) for place, row in enumerate(rows, first)]
+    like = Receipt("", rows.security, "success", part=part, sha256=sha256)
     measured = zip(rows.keys, rows.facts["digest"], rows.facts["runtime_sec"].tolist(), strict=True)
-    return [placed(like, key=key, digest=digest, runtime_sec=seconds) for key, digest, seconds in measured]
+    return [
+        placed(like, key=key, row=place, digest=digest, runtime_sec=seconds)
+        for place, (key, digest, seconds) in enumerate(measured, first)
+    ]
 
 
 def fill_count(rows: Rows) -> int:
@@ -106,14 +115,14 @@ def _table(rows: Sequence[PartRow]) -> pa.Table:
 
 def _block_table(block: PartBlock) -> pa.Table:
     jobs, days = block.daily_pnl.shape
-    whole = np.arange(jobs + 1) * days
+    bounds = np.arange(jobs + 1) * days
     columns = [
         array_of(block.keys, "text"),
         array_of([block.security] * jobs, "text"),
         array_of(["success"] * jobs, "text"),
-        array_of([None] * jobs, "text"),
-        _ranges(pa.list_(pa.int32()), whole, _plain(pa.int32(), np.tile(block.days.astype(np.int32), jobs))),
-        _ranges(pa.list_(pa.float64()), whole, _plain(pa.float64(), block.daily_pnl.ravel())),
+        pa.nulls(jobs, pa.string()),
+        _ranges(pa.list_(pa.int32()), bounds, _plain(pa.int32(), np.tile(block.days.astype(np.int32), jobs))),
+        _ranges(pa.list_(pa.float64()), bounds, _plain(pa.float64(), block.daily_pnl.ravel())),
         _fill_lists([None] * jobs)
         if block.fills is None or block.ends is None
         else _ranges(_FILLS, np.concatenate([[0], block.ends]), _structs(block.fills)),
@@ -165,7 +174,7 @@ def _fill_lists(tables: Sequence[pa.Table | None]) -> pa.Array:
 
 
 def _structs(fills: pa.Table) -> pa.Array:
-    return pa.StructArray.from_arrays([whole(fills.column(name)) for name in FILL_COLUMNS], fields=list(_FILL))
+    return pa.StructArray.from_arrays([in_one(fills.column(name)) for name in FILL_COLUMNS], fields=list(_FILL))
 
 
 def _plain(kind: pa.DataType, values: np.ndarray) -> pa.Array:
