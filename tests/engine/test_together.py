@@ -17,9 +17,10 @@ from dbatch.data.read import fingerprint
 from dbatch.data.sample import sample_path
 from dbatch.data.securities import open_data
 from dbatch.engine import together
-from dbatch.engine.alone import never, run_one
+from dbatch.engine.alone import run_one
 from dbatch.engine.bars import passage
 from dbatch.engine.fills import fills_of_table
+from dbatch.engine.job import never
 from dbatch.engine.outcome import Outcome
 from dbatch.model import Job, RunContext, Window
 from dbatch.plugins.discovery import resolve
