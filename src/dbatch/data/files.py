@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dbatch.cache import cache_dir
+from dbatch.durable import whole_file
 from dbatch.errors import DataNotFoundError
 
 
@@ -67,9 +68,8 @@ def local_copy(path: str) -> Path:
     target = cache_dir() / "remote" / version / inside.rsplit("/", 1)[-1]
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        fs.get_file(inside, str(partial))
-        os.replace(partial, target)
+        with whole_file(target) as part:
+            fs.get_file(inside, str(part))
     return target
 
 
