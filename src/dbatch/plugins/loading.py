@@ -152,7 +152,9 @@ def _import_installed(ref: StrategyRef) -> ModuleType:
         importlib.invalidate_caches()
     with _faults_of(ref):
         module = importlib.import_module(ref.module)
-    modules.LOADED[None, ref.module] = modules.Loaded(None, ref.source_hash, module)
+    own = {} if top == "dbatch" else dict(sys.modules)  # nothing sets dbatch's own modules aside
+    package = {name: found for name, found in own.items() if name.partition(".")[0] == top}
+    modules.LOADED[None, ref.module] = modules.Loaded(None, ref.source_hash, module, package=package)
     return module
 
 
