@@ -111,7 +111,7 @@ def test_where_the_factory_gives_different_strategies_each_runs_by_itself(
     plain = together.handler_of
 
     def other_every_time(*arguments: Any) -> object:
-        return dataclasses.replace(plain(*arguments), needs=("bid", "ask", "trade")[: next(made) % 3])  # type: ignore[type-var]
+        return dataclasses.replace(plain(*arguments), needs=("bid", "ask", "trade")[: next(made) % 3])
 
     monkeypatch.setattr(together, "handler_of", other_every_time)
     monkeypatch.setattr(together, "run_jobs", None)

@@ -61,7 +61,7 @@ class BadDefault(NamedTuple):
 def declaring(parameters: type) -> Callable[[object], Callable[..., State]]:
     def create_declaring_handler(config: object) -> Callable[..., State]:
         handler = at_each_trade()
-        handler.parameters = parameters  # type: ignore[attr-defined]
+        handler.parameters = parameters
         return handler
 
     return create_declaring_handler
@@ -138,7 +138,7 @@ def create_eager_handler(config: object) -> Callable[..., State]:
     def handler(security: str, chunk: pd.DataFrame, orderbook: OrderBook, state: State) -> State:
         for row in chunk.itertuples():
             orderbook.apply_update(row._asdict())
-            if row.type == "trade" and row.price > orderbook.get_best_bid()[0]:  # type: ignore[index]
+            if row.type == "trade" and row.price > orderbook.get_best_bid()[0]:
                 record(state, row)
         return state
 

@@ -6,8 +6,9 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from dbatch.cache import cache_dir
 from dbatch.durable import whole_file
@@ -25,7 +26,7 @@ def local_path(path: str | os.PathLike[str]) -> str:
 
 
 @contextmanager
-def open_file(path: str) -> Iterator[BinaryIO]:
+def open_file(path: str) -> Iterator[BufferedIOBase]:
     """Yield `path` opened for reading bytes."""
     if is_local(path):
         with open(local_path(path), "rb") as file:
@@ -77,7 +78,8 @@ def _filesystem(path: str) -> tuple[Any, str]:
     import fsspec
 
     try:
-        return fsspec.core.url_to_fs(path)  # type: ignore[no-any-return]
+        found: tuple[Any, str] = fsspec.core.url_to_fs(path)
+        return found
     except (ImportError, ValueError) as error:
         raise DataNotFoundError(f"{path}: {error}") from error
 

@@ -35,7 +35,7 @@ WINDOWS = (
 Given = namedtuple("Given", ["events", "faults"])
 
 
-def given(security: Security, window: Window = Window(), *, keep: bool = True, print_: str | None = None) -> Given:  # noqa: B008
+def given(security: Security, window: Window = Window(), *, keep: bool = True, print_: str | None = None) -> Given:  # noqa: B008 - frozen
     """Return the events as one array of bytes a column, and the lines about faults."""
     faults = Faults()
     print_ = fingerprint(security.source) if print_ is None else print_
