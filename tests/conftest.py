@@ -206,7 +206,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients of this process wait a second for a scheduler that does not answer, rather than ten."""
     import distributed
 
-    class Impatient(distributed.Client):  # type: ignore[misc]
+    class Impatient(distributed.Client):
         def __init__(self, *arguments: object, timeout: object = None, **options: object) -> None:
             super().__init__(*arguments, timeout="1s", **options)
 
@@ -272,8 +272,8 @@ def _streams_to(out: IO[bytes], err: IO[bytes]) -> Iterator[None]:
     os.dup2(out.fileno(), 1)
     os.dup2(err.fileno(), 2)
     # Left open: handlers of logs that are made meanwhile go on with them.
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - put back below
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115 - put back below
     try:
         yield
     finally:

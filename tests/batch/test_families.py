@@ -122,7 +122,7 @@ def test_a_key_is_the_one_of_the_whole_set_of_parameters(bars: Path) -> None:
 
     assert len(plan.runs.blocks) == 1
     for task, job in zip(plan.tasks, jobs_of(plan.tasks), strict=True):
-        assert task.key == job.key == job_key(task.source.common, job.section)  # type: ignore[attr-defined]
+        assert task.key == job.key == job_key(task.source.common, job.section)
         assert job.section["k_atr_int"] == task.place
         assert job.section["atr_period"] == 20
 

@@ -17,9 +17,10 @@ from dbatch.data.read import fingerprint
 from dbatch.data.sample import sample_path
 from dbatch.data.securities import open_data
 from dbatch.engine import together
-from dbatch.engine.alone import never, run_one
+from dbatch.engine.alone import run_one
 from dbatch.engine.bars import passage
 from dbatch.engine.fills import fills_of_table
+from dbatch.engine.job import never
 from dbatch.engine.outcome import Outcome
 from dbatch.model import Job, RunContext, Window
 from dbatch.plugins.discovery import resolve
@@ -110,7 +111,7 @@ def test_where_the_factory_gives_different_strategies_each_runs_by_itself(
     plain = together.handler_of
 
     def other_every_time(*arguments: Any) -> object:
-        return dataclasses.replace(plain(*arguments), needs=("bid", "ask", "trade")[: next(made) % 3])  # type: ignore[type-var]
+        return dataclasses.replace(plain(*arguments), needs=("bid", "ask", "trade")[: next(made) % 3])
 
     monkeypatch.setattr(together, "handler_of", other_every_time)
     monkeypatch.setattr(together, "run_jobs", None)

@@ -209,7 +209,7 @@ def write(folder: Path, **files: str) -> Path:
 
 
 def compared(left: Path, right: Path, **options: object) -> dict[str, SecurityComparison]:
-    found = compare_results(read_results(left), read_results(right), **options)  # type: ignore[arg-type]
+    found = compare_results(read_results(left), read_results(right), **options)
     return {item.security: item for item in found.securities}
 
 

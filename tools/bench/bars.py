@@ -87,7 +87,7 @@ def bigbar_case(every: int) -> Case:
     def bare(one: Set) -> Answer:
         period, k, uptail, previous, buffer = one
         scalars = (WARM_UP, period, k / 10, uptail / 10, previous / 10, buffer / 100)
-        return bigbar(bars.opens, bars.highs, bars.lows, bars.closes, restricted, *scalars, out)  # type: ignore[no-any-return]
+        return bigbar(bars.opens, bars.highs, bars.lows, bars.closes, restricted, *scalars, out)
 
     sets = tuple(one for number, one in enumerate(grid) if number // SETS_A_PASS % every == 0)
     return Case("bigbar", create_bigbar_handler({}), bars, len(bars) - WARM_UP, BIGBAR_NAMES, sets, bare)
@@ -99,7 +99,7 @@ def sma_case() -> Case:
     out = room(len(bars))
 
     def bare(one: Set) -> Answer:
-        return sma_cross(bars.opens, bars.closes, *one, out)  # type: ignore[no-any-return]
+        return sma_cross(bars.opens, bars.closes, *one, out)
 
     sets = tuple(product(range(5, 75), range(75, 141)))
     return Case("sma_cross", create_sma_cross_handler({}), bars, len(bars), ("fast", "slow"), sets, bare)

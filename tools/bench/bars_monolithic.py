@@ -12,7 +12,7 @@ from numba import njit
 
 
 @njit(nogil=True, error_model="numpy")
-def bigbar(opens, highs, lows, closes, restricted, first, period, k, uptail, previous, buffer, out):  # type: ignore[no-untyped-def]
+def bigbar(opens, highs, lows, closes, restricted, first, period, k, uptail, previous, buffer, out):
     """BigBar from bar `first` on; `restricted` marks the ends of weeks."""
     alpha = 1.0 / period
     total = atr = 0.0
@@ -80,7 +80,7 @@ def bigbar(opens, highs, lows, closes, restricted, first, period, k, uptail, pre
 
 
 @njit(nogil=True, error_model="numpy")
-def sma_cross(opens, closes, fast, slow, out):  # type: ignore[no-untyped-def]
+def sma_cross(opens, closes, fast, slow, out):
     """SMA cross, long and short, filled at the next open; 95 % of the equity, whole units."""
     cash = peak = 100_000.0
     fall = entry = fast_sum = slow_sum = 0.0

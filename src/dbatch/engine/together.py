@@ -8,9 +8,9 @@ from collections.abc import Generator, Sequence
 from typing import Any, Final
 
 from dbatch.data.faults import Faults
-from dbatch.engine.alone import Ask, events_of, handler_of, run_one
+from dbatch.engine.alone import events_of, handler_of, run_one
 from dbatch.engine.block import Together, block_of, together
-from dbatch.engine.job import MOST_SETS, run_jobs
+from dbatch.engine.job import MOST_SETS, Ask, run_jobs
 from dbatch.engine.outcome import Outcome, with_events
 from dbatch.errors import StorageError
 from dbatch.model import Job, RunContext

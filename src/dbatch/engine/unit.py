@@ -8,8 +8,9 @@ from collections.abc import Generator, Sequence
 from typing import Final
 
 from dbatch.durable import passed
-from dbatch.engine.alone import Ask, never, run_one
+from dbatch.engine.alone import run_one
 from dbatch.engine.fills import fill_table
+from dbatch.engine.job import Ask, never
 from dbatch.engine.outcome import Outcome
 from dbatch.model import Job, Receipt, RunContext, Unit
 from dbatch.plugins.loading import load_factory

@@ -43,10 +43,10 @@ def load_factory(ref: StrategyRef) -> Factory:
     name = ref.factory if hasattr(module, ref.factory) else choose_factory(ref.name, found)
     if name is None:
         raise StrategyError(no_factory_fault(module.__file__ or ref.module, ref.name, found))
-    factory = getattr(module, name)
+    factory: Factory = getattr(module, name)
     if not callable(factory):
         raise StrategyError(f"{module.__file__}: {name} is {type(factory).__name__}, must be a function")
-    return factory  # type: ignore[no-any-return]
+    return factory
 
 
 def make_handler(ref: StrategyRef, config: Mapping[str, Mapping[str, Any]], *, load: Load = load_factory) -> object:
@@ -152,7 +152,9 @@ def _import_installed(ref: StrategyRef) -> ModuleType:
         importlib.invalidate_caches()
     with _faults_of(ref):
         module = importlib.import_module(ref.module)
-    modules.LOADED[None, ref.module] = modules.Loaded(None, ref.source_hash, module)
+    own = {} if top == "dbatch" else dict(sys.modules)  # nothing sets dbatch's own modules aside
+    package = {name: found for name, found in own.items() if name.partition(".")[0] == top}
+    modules.LOADED[None, ref.module] = modules.Loaded(None, ref.source_hash, module, package=package)
     return module
 
 

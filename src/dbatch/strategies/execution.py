@@ -45,7 +45,7 @@ def with_execution(own: Any, **defaults: Any) -> Any:
     """
     fields = get_type_hints(own, include_extras=True) | get_type_hints(ExecutionParameters, include_extras=True)
     values = own._field_defaults | ExecutionParameters._field_defaults | defaults
-    made = NamedTuple(own.__name__, list(fields.items()))  # type: ignore[misc]
+    made = NamedTuple(own.__name__, list(fields.items()))  # type: ignore[misc]  # fields are not known before
     made.__new__.__defaults__ = tuple(values[name] for name in fields)
     made._field_defaults = {name: values[name] for name in fields}
     made.__module__, made.__qualname__, made.__doc__ = own.__module__, own.__qualname__, own.__doc__

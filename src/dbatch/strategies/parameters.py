@@ -31,9 +31,21 @@ class ParameterInfo:
     description: str
 
 
+def names_of(parameters_cls: Any) -> tuple[str, ...]:
+    """Return the names of a NamedTuple class's fields, which `type` does not say that it has."""
+    names: tuple[str, ...] = parameters_cls._fields
+    return names
+
+
+def defaults_of(parameters_cls: Any) -> dict[str, Any]:
+    """Return the defaults of those fields of a NamedTuple class that have one."""
+    defaults: dict[str, Any] = parameters_cls._field_defaults
+    return defaults
+
+
 def describe(parameters_cls: type) -> list[ParameterInfo]:
     """Return the parameters in the order of their fields; the first two texts are unit and description."""
-    defaults = parameters_cls._field_defaults  # type: ignore[attr-defined]
+    defaults = defaults_of(parameters_cls)
     infos = []
     for name, annotation in _annotations(parameters_cls).items():
         texts = [text for text in _metadata(annotation) if isinstance(text, str)]
@@ -96,7 +108,7 @@ def checked(parameters_cls: type, values: Mapping[str, Any], security: str) -> t
         accepted[name], problem = _accepted(parameters_cls, adapters, str(name), value)
         if problem is not None:
             faults.append((str(name), problem))
-    optional = parameters_cls._field_defaults  # type: ignore[attr-defined]
+    optional = defaults_of(parameters_cls)
     faults.extend((name, "is required") for name in adapters if name not in values and name not in optional)
     if faults:
         return None, faults
@@ -128,7 +140,7 @@ def accepted_each(parameters_cls: type, name: str, values: Iterable[Any]) -> lis
 
 def name_fault(parameters_cls: type, name: str) -> str | None:
     """Return that there is no parameter `name`, and which was meant; None where there is."""
-    known = parameters_cls._fields  # type: ignore[attr-defined]
+    known = names_of(parameters_cls)
     return None if name in known else _unknown(name, known)
 
 
@@ -215,7 +227,7 @@ def _adapters(parameters_cls: type) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def _annotations(parameters_cls: type) -> dict[str, Any]:
     hints = get_type_hints(parameters_cls, include_extras=True)
-    return {name: hints[name] for name in parameters_cls._fields}  # type: ignore[attr-defined]
+    return {name: hints[name] for name in names_of(parameters_cls)}
 
 
 def _lenient(annotation: Any) -> Any:
@@ -235,9 +247,9 @@ def _lenient(annotation: Any) -> Any:
         return Union[tuple(_lenient(member) for member in arguments)]  # noqa: UP007 - built at run time
     if origin is tuple:
         members = tuple(member if member is ... else _lenient(member) for member in arguments)
-        return Annotated[tuple[members], BeforeValidator(_as_tuple)]  # type: ignore[valid-type]
+        return Annotated[types.GenericAlias(tuple, members), BeforeValidator(_as_tuple)]
     if origin is list:
-        return list[_lenient(arguments[0])]  # type: ignore[misc]
+        return types.GenericAlias(list, _lenient(arguments[0]))
     return annotation
 
 

@@ -15,7 +15,7 @@ from dbatch.engine.bars.passage import pass_through, run_sets
 from dbatch.engine.block import FillFacts, Together, fill_facts
 from dbatch.engine.block import joined as joined_facts
 from dbatch.engine.fills import NO_FILLS, Fills, fill_columns, fills_of_trades
-from dbatch.engine.job import JobResult, Seen, Stop, Watch, never
+from dbatch.engine.job import Ask, JobResult, Seen, Watch, never
 from dbatch.engine.marked import Marked
 from dbatch.errors import HandlerError, MissingDataError
 from dbatch.strategies import BarStrategy, OrderBook, SignalStrategy
@@ -29,7 +29,7 @@ def run_bar_job(
     section: Mapping[str, Any],
     blocks: Iterable[BarBlock],
     *,
-    stop: Stop = never,
+    stop: Ask = never,
     watch: Watch | None = None,
 ) -> JobResult:
     """Return what `handler`, made for this job alone, does with the bars of `blocks`, however they are cut.
@@ -53,7 +53,7 @@ def run_bar_jobs(
     sections: Sequence[Mapping[str, Any]],
     blocks: Iterable[BarBlock],
     *,
-    stop: Stop = never,
+    stop: Ask = never,
 ) -> list[JobResult]:
     """Return for each of `sections` what `run_bar_job` returns for it, bit for bit.
 
@@ -67,7 +67,7 @@ def bars_together(
     sections: Sequence[Mapping[str, Any]],
     blocks: Iterable[BarBlock],
     *,
-    stop: Stop = never,
+    stop: Ask = never,
     keep_fills: bool = True,
 ) -> Together | None:
     """Return what `run_bar_job` gives for each of `sections`, as columns; None where it has to be asked for each.
@@ -96,7 +96,7 @@ def _facts_and_fills(fills: Fills, ends: np.ndarray, *, keep_fills: bool) -> tup
     return fill_facts(fills, ends), ends, fills.copy() if keep_fills else Fills(*fill_columns(NO_FILLS))
 
 
-def joined(blocks: Iterable[BarBlock], stop: Stop = never) -> BarBlock:
+def joined(blocks: Iterable[BarBlock], stop: Ask = never) -> BarBlock:
     """Return the bars of `blocks` as one block of read-only arrays; raise InterruptedError when `stop` says so."""
     found = []
     for block in blocks:
@@ -126,7 +126,7 @@ def _result(fills: Fills, marked: Marked, last_price: float, rows: int, skipped:
 
 
 def _run_python(
-    handler: Callable[..., Any], security: str, blocks: Iterable[BarBlock], stop: Stop, watch: Watch | None
+    handler: Callable[..., Any], security: str, blocks: Iterable[BarBlock], stop: Ask, watch: Watch | None
 ) -> JobResult:
     orderbook = OrderBook()
     state: dict[str, Any] = {}

@@ -15,7 +15,7 @@ import numpy as np
 from dbatch.data.bars import BarBlock
 from dbatch.engine.bars.columns import columns_of
 from dbatch.engine.bars.figures import figures_of, fill_figures
-from dbatch.engine.bars.kernel import BarKernel, kernel_of
+from dbatch.engine.bars.kernel import BarKernel, ready_bar_kernel
 from dbatch.engine.fills import Fills
 from dbatch.engine.loop import Leaf
 from dbatch.engine.marked import Marked
@@ -87,7 +87,7 @@ def pass_through(
     """
     if len(bars) <= strategy.warm_up:
         raise MissingDataError(f"needs more than {strategy.warm_up} bars to warm up, the data has {len(bars)}")
-    kernel = kernel_of(strategy)
+    kernel = ready_bar_kernel(strategy)
     sets = [strategy.parameters(**section) for section in sections]
     columns = columns_of(bars)
     picks = columns.picks(strategy, bars, sets)
