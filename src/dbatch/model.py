@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import groupby, repeat
+from operator import is_
 from typing import Any, Literal, NamedTuple
 
 
@@ -140,33 +142,28 @@ class Unit:
         return _unit_of, (self.run_id, self.priority, _columns(self.jobs))
 
 
-_Columns = list[tuple[Security, str, str, dict[str, Any], tuple[str, ...], list[tuple[Any, ...]]]]
+_Columns = list[tuple[Security, str, str, list[bytes], dict[str, Any], dict[str, list[Any]]]]
 
 
 def _columns(jobs: tuple[Job, ...]) -> _Columns:
-    """Return the jobs of each run of equal securities: what is common, the names of what varies, and its values."""
+    """Return the jobs of each run of alike ones: what they share, their keys, and what of their sections differs."""
     columns: _Columns = []
-    first = 0
-    while first < len(jobs):
-        one = jobs[first]
-        alike = (one.security, one.fingerprint, one.config_name, tuple(one.section))
-        last = first + 1
-        while last < len(jobs) and alike == (
-            (job := jobs[last]).security,
-            job.fingerprint,
-            job.config_name,
-            tuple(job.section),
-        ):
-            last += 1
-        block = jobs[first:last]
-        varying = tuple(
-            name for name in one.section if any(not _same(job.section[name], one.section[name]) for job in block)
-        )
-        common = dict(one.section)
-        rows = [(bytes.fromhex(job.key), *(job.section[name] for name in varying)) for job in block]
-        columns.append((one.security, one.fingerprint, one.config_name, common, varying, rows))
-        first = last
+    for (security, fingerprint, config_name, names), some in groupby(jobs, _alike):
+        block = list(some)
+        sections = [job.section for job in block]
+        common = dict(sections[0])
+        varying = {}
+        for name in names:
+            values = [section[name] for section in sections]
+            if not (all(map(is_, values, repeat(common[name]))) or all(map(_same, values, repeat(common[name])))):
+                varying[name] = values
+        keys = [bytes.fromhex(job.key) for job in block]
+        columns.append((security, fingerprint, config_name, keys, common, varying))
     return columns
+
+
+def _alike(job: Job) -> tuple[Security, str, str, tuple[str, ...]]:
+    return job.security, job.fingerprint, job.config_name, tuple(job.section)
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -174,11 +171,14 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _unit_of(run_id: str, priority: int, columns: _Columns) -> Unit:
-    jobs = [
-        Job(key.hex(), security, fingerprint, name, {**common, **dict(zip(varying, values, strict=True))})
-        for security, fingerprint, name, common, varying, rows in columns
-        for key, *values in rows
-    ]
+    jobs: list[Job] = []
+    for security, fingerprint, config_name, packed, common, varying in columns:
+        keys = map(bytes.hex, packed)
+        sections = [dict(common) for _ in packed]
+        for name, values in varying.items():
+            for section, value in zip(sections, values, strict=True):
+                section[name] = value
+        jobs += map(Job, keys, repeat(security), repeat(fingerprint), repeat(config_name), sections)
     return Unit(run_id, tuple(jobs), priority)
 
 

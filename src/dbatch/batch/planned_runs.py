@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
+from typing import NamedTuple
 
 from dbatch.results.ledger import PlannedJob
 
 
-@dataclass(frozen=True)
-class RunBlock:
+class RunBlock(NamedTuple):
     """Runs of one strategy over the same securities, one after the other.
 
     `keys` has a column a security: the keys of its jobs. `specs` yields what was asked of each run, as JSON.

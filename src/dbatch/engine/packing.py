@@ -46,8 +46,7 @@ class Task(NamedTuple):
     source: JobSource
 
 
-@dataclass(frozen=True, eq=False)
-class GivenJob:
+class GivenJob(NamedTuple):
     """The source of one job that is there already."""
 
     run_id: str

@@ -106,11 +106,11 @@ def common_identity(code: str, content: str, window: Window, name: str, seed: in
 
 def job_key(common: str, section: Mapping[str, Any]) -> str:
     """Return the key of the job with the parameters `section`: 32 hex digits of a hash of all it depends on."""
-    return job_keys(common, [section_text(section)])[0]
+    return hashlib.sha256(f"{common} {section_text(section)}".encode()).hexdigest()[:32]
 
 
 def job_keys(common: str, sections: Iterable[str]) -> list[str]:
-    """Return the key of each job over one security, from the `section_text` of its parameters."""
+    """Return the `job_key` of each job over one security, from the `section_text` of its parameters."""
     begun = hashlib.sha256(f"{common} ".encode())
     keys = []
     for text in sections:

@@ -151,14 +151,16 @@ def value_fault(parameters_cls: type, name: str, value: Any) -> str | None:
 
 def _accepted(parameters_cls: type, adapters: Mapping[str, Any], name: str, value: Any) -> tuple[Any, str | None]:
     """Return the value of a parameter as its strategy gets it, and what is wrong with it."""
-    from pydantic import ValidationError
-
     adapter = adapters.get(name)
     if adapter is None:
         return None, _unknown(name, list(adapters))
     try:
         return adapter.validate_python(value), None
-    except ValidationError as error:
+    except ValueError as error:
+        from pydantic import ValidationError
+
+        if not isinstance(error, ValidationError):
+            raise
         wanted = type_text(_annotations(parameters_cls)[name])
         return None, f"must be {wanted}, is {_shown(value)}{_inside(error.errors()[0]['loc'])}"
 
