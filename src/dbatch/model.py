@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
+
+UNIVERSE: Final = "UNIVERSE"
+"""The security of a portfolio's job, which stands for all that it looks at; no security has this name."""
 
 
 @dataclass(frozen=True)

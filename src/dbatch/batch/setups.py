@@ -19,7 +19,7 @@ from dbatch.data.read import DEFAULT_CHUNK_ROWS
 from dbatch.data.securities import open_data, universe_of
 from dbatch.engine.plan import code_hash, common_identity, fingerprints
 from dbatch.errors import StrategyError
-from dbatch.model import StrategyRef, Window
+from dbatch.model import Security, StrategyRef, Window
 from dbatch.plugins.discovery import Resolved, resolve, search_paths
 from dbatch.plugins.loading import declared_needs, declared_parameters, load_factory, make_handler
 from dbatch.portfolio import PortfolioStrategy
@@ -91,7 +91,7 @@ class Setups:
     _setups: dict[Any, Setup] = field(default_factory=dict)
     _strategies: dict[Any, Resolved] = field(default_factory=dict)
     _markets: dict[Any, Market] = field(default_factory=dict)
-    _content: dict[Any, dict[str, str]] = field(default_factory=dict)
+    _content: dict[Security, str] = field(default_factory=dict)
 
     def __iter__(self) -> Any:
         return iter(self._setups.values())
@@ -181,9 +181,10 @@ class Setups:
         return found
 
     def _hashed(self, market: Market) -> dict[str, str]:
-        known = self._content.setdefault((market.origin, market.securities[0].source.bars), {})
-        known |= fingerprints([security for security in market.securities if security.name not in known])
-        return {security.name: known[security.name] for security in market.securities}
+        new = [security for security in market.securities if security not in self._content]
+        hashes = fingerprints(new)
+        self._content |= {security: hashes[security.name] for security in new}
+        return {security.name: self._content[security] for security in market.securities}
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

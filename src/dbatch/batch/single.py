@@ -19,13 +19,13 @@ from dbatch.config.sections import ParameterSections, expand
 from dbatch.data.market import Market
 from dbatch.data.names import file_slug
 from dbatch.data.read import DEFAULT_CHUNK_ROWS
-from dbatch.data.securities import UNIVERSE, open_data, universe_of
+from dbatch.data.securities import open_data, universe_of
 from dbatch.engine.execute import Execution, execute
 from dbatch.engine.observe import Observer, Silent
 from dbatch.engine.plan import Request, code_hash, make_jobs
 from dbatch.engine.units import FixedUnits
 from dbatch.errors import ClusterError, Interrupted, StorageError, UsageError
-from dbatch.model import Job, Limits, Receipt, RunContext, StrategyRef, Window
+from dbatch.model import UNIVERSE, Job, Limits, Receipt, RunContext, StrategyRef, Window
 from dbatch.plugins.discovery import resolve, search_paths
 from dbatch.plugins.loading import declared_needs, declared_parameters, make_handler
 from dbatch.plugins.manager import load as load_observers

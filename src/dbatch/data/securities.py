@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
 
 from dbatch.data.bar_header import names_bars
 from dbatch.data.bar_market import open_bars
 from dbatch.data.files import is_local, list_files, local_copy, local_path
 from dbatch.data.market import CSV, EXCEL, PARQUET, Market, open_market
 from dbatch.errors import DataError
-from dbatch.model import Security, Source
-
-UNIVERSE: Final = "UNIVERSE"
+from dbatch.model import UNIVERSE, Security, Source
 
 
 def open_data(path: str | os.PathLike[str], *, bars: str | None = None, header_row: int | None = None) -> Market:

@@ -19,6 +19,7 @@ from dbatch.replay.delivery import Rows, Until, pausing_before_last
 from dbatch.replay.inputs import Inputs, present_inputs
 from dbatch.replay.moments import moment_of
 from dbatch.replay.pieces import Pieces
+from dbatch.replay.portfolio import judge_account
 from dbatch.replay.report import ReplayReport, TraceOutcome
 from dbatch.replay.state import Read, compiled_reader, read_plain
 from dbatch.replay.stored import StoredJob, stored_job
@@ -53,7 +54,14 @@ def replay(
     """
     asked = _asked(start, until, trace is not None, debug)
     stored = stored_job(Path(run_dir), security)
+    is_portfolio = stored.security.source.kind == "universe"
+    if is_portfolio and (until or trace is not None or debug):
+        raise UsageError(
+            "a portfolio has no events to stop at or to trace: replay it without --until, --trace and --pdb"
+        )
     inputs = present_inputs(stored, data=data, strategy_paths=strategy_paths, params=params or {})
+    if is_portfolio:
+        return _report(stored, inputs, None, judge_account(stored, inputs), None)
     if trace is None:
         judgement, _ = _judged(stored, inputs, asked, say)
         return _report(stored, inputs, until, judgement, None)
