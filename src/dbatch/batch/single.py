@@ -48,6 +48,8 @@ class RunRequest:
     max_sheets: int | None = None
     header_row: int | None = None
     bars: str | None = None
+    zone: str | None = None
+    adjusted: bool = False
     config: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     strategy_paths: Sequence[str] = ()
@@ -106,7 +108,9 @@ def make_plan(request: RunRequest) -> Plan:
     origin, note = (request.data, None) if request.data else default_data()
     if note:
         notes.append(note)
-    market = open_data(origin, bars=request.bars, header_row=request.header_row)
+    market = open_data(
+        origin, bars=request.bars, header_row=request.header_row, zone=request.zone, adjusted=request.adjusted
+    )
     market = market.select(request.securities, request.max_sheets)
     sections, parameters, handler = _bind(
         ref, request.config, request.overrides, [security.name for security in market.securities]

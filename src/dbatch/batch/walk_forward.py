@@ -27,7 +27,7 @@ from dbatch.config.batch_file import BatchFile
 from dbatch.data.bar_read import load_bars
 from dbatch.data.blocks import NOT_A_TIME
 from dbatch.data.read import read_events
-from dbatch.data.securities import open_data
+from dbatch.data.securities import HOW_READ, open_data
 from dbatch.engine.control import Control
 from dbatch.errors import UsageError
 from dbatch.looking.one_run import run_days
@@ -94,7 +94,7 @@ def walk_forward(
 def market_days(base_args: Mapping[str, Any]) -> np.ndarray:
     """Return the days with data of any security that `base_args` name, inside their dates: int64 since 1970, rising."""
     origin = base_args.get("data") or default_data()[0]
-    market = open_data(origin, bars=base_args.get("bars"), header_row=base_args.get("header_row"))
+    market = open_data(origin, **{name: base_args.get(name) for name in HOW_READ})
     names = base_args.get("securities")
     wanted = [name.strip() for name in names.split(",")] if isinstance(names, str) else names
     market = market.select(wanted, base_args.get("max_sheets"))

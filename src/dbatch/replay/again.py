@@ -54,13 +54,9 @@ def replay(
     """
     asked = _asked(start, until, trace is not None, debug)
     stored = stored_job(Path(run_dir), security)
-    is_portfolio = stored.security.source.kind == "universe"
-    if is_portfolio and (until or trace is not None or debug):
-        raise UsageError(
-            "a portfolio has no events to stop at or to trace: replay it without --until, --trace and --pdb"
-        )
+    _check_kind(stored, asked)
     inputs = present_inputs(stored, data=data, strategy_paths=strategy_paths, params=params or {})
-    if is_portfolio:
+    if stored.security.source.kind == "universe":
         return _report(stored, inputs, None, judge_account(stored, inputs), None)
     if trace is None:
         judgement, _ = _judged(stored, inputs, asked, say)
@@ -89,6 +85,15 @@ def _asked(start: str | None, until: str | None, traced: bool, debug: bool) -> _
     if begin is not None and limit is not None and begin > limit:
         raise UsageError(f"--from {start} lies after --until {until}")
     return _Asked(limit, begin, traced, debug)
+
+
+def _check_kind(stored: StoredJob, asked: _Asked) -> None:
+    """Raise UsageError where what is asked for is not to be had of this kind of job."""
+    stops = asked.limit is not None
+    if stored.security.source.kind == "universe" and (stops or asked.traced or asked.debug):
+        raise UsageError("a portfolio has no events to stop at or to trace: leave out --until, --trace and --pdb")
+    if stored.security.source.bars and (asked.traced or (asked.debug and stops)):
+        raise UsageError("a strategy gets its bars at once: leave out --trace, and --until of --pdb")
 
 
 def _judged(stored: StoredJob, inputs: Inputs, asked: _Asked, say: Say) -> tuple[Judgement, Attempt]:

@@ -89,7 +89,8 @@ def _data_now(stored: StoredJob, data: str | None) -> tuple[Security, str]:
 def _found_in(data: str, wanted: Security) -> Security:
     made = wanted.source.bars
     interval = made if made not in ("", "rows") else None
-    market = open_data(data, bars=interval, header_row=wanted.source.header_row)
+    read_as = wanted.source
+    market = open_data(data, bars=interval, header_row=read_as.header_row, zone=read_as.zone, adjusted=read_as.adjusted)
     if wanted.source.kind == "universe":
         return universe_of(market.select(wanted.source.only)).securities[0]
     if len(market.securities) == 1:  # whatever the file is called
