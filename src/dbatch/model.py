@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import groupby, repeat
 from operator import is_
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
+
+UNIVERSE: Final = "UNIVERSE"
+"""The security of a portfolio's job, which stands for all that it looks at; no security has this name."""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,8 @@ def test_every_argument_is_taken_from_the_parameters(batch, tmp_path):
         (tmp_path / name).touch()
     (run,) = batch(
         "base_args: {strategy: s, strategy_path: p.py, data: t.csv, securities: 'ADIB, MODON', max_sheets: 2,\n"
-        "  header_row: 3.0, config: c.json, chunk_size: 5, only_trades: true, start_date: 2025-01-01,\n"
+        "  header_row: 3.0, bars: 5min, zone: Asia/Dubai, adjusted: true, config: c.json, chunk_size: 5,\n"
+        "  only_trades: true, start_date: 2025-01-01,\n"
         "  end_date: 2025-01-01, size: 1}\n"
         "runs: [{id: one}]\n"
     ).runs
@@ -82,6 +83,9 @@ def test_every_argument_is_taken_from_the_parameters(batch, tmp_path):
         "securities": ("ADIB", "MODON"),
         "max_sheets": 2,
         "header_row": 3,
+        "bars": "5min",
+        "zone": "Asia/Dubai",
+        "adjusted": True,
         "config": str(tmp_path / "c.json"),
         "chunk_size": 5,
         "only_trades": True,

@@ -17,6 +17,7 @@ from dbatch.batch.options import BatchOptions
 from dbatch.batch.plan import BatchPlan
 from dbatch.batch.stale import StaleJobs, find_stale
 from dbatch.errors import OutputError
+from dbatch.results.accounts import lost_accounts
 from dbatch.results.ledger import DERIVED, Ledger, Planned, PlannedJob
 from dbatch.results.part import file_hash
 from dbatch.results.run_table import SEVERITY
@@ -32,7 +33,7 @@ select statuses, count(*) from (
 
 @dataclass(frozen=True)
 class _Damage:
-    """Keys of jobs whose part is not there as it was published, and the parts that hold something else."""
+    """Keys of jobs whose part, or account, is not there as it was kept, and the parts that hold something else."""
 
     keys: set[str]
     parts: set[str]
@@ -95,7 +96,7 @@ class Books:
         self.ledger.remember(environment=environment())
 
     def forget_damaged(self) -> int:
-        """Take back the receipts whose part is not there as it was published, and return how many there were.
+        """Take back the receipts whose part or account is not there as it was kept, and return how many there were.
 
         Parts that hold something else go too, lest they are taken for unfinished business.
         """
@@ -111,6 +112,7 @@ class Books:
         bad = {part for part, sha256 in published.items() if found[part] != sha256}
         rows = self.ledger.query("select key, part from receipts") if bad else ()
         keys = {key for key, part in rows if part in bad}
+        keys.update(lost_accounts(self.plan.output_dir, self.ledger))
         return _Damage(keys, {part for part in bad if found[part] is not None})
 
     def close(self, *, computed: int, reason: str | None, state: str | None) -> None:

@@ -36,6 +36,10 @@ Executor = Annotated[ClusterKind, typer.Option(help="What runs jobs here; auto c
 MaxSheets = Annotated[int | None, typer.Option(min=1, help="Only the first N securities.")]
 HeaderRow = Annotated[int | None, typer.Option(min=1, help="Row of a workbook's header, from 1.")]
 Bars = Annotated[str | None, typer.Option(help="The data are ticks: make bars of this length of the trades (5min).")]
+Zone = Annotated[
+    str | None, typer.Option(help="Of bars: the clock that times with an offset are read in. [default: UTC]")
+]
+Adjusted = Annotated[bool, typer.Option("--adjusted", help="Of bars: prices scaled to the adjusted close.")]
 Securities = Annotated[str | None, typer.Option(help="Only these, separated by commas.")]
 Config = Annotated[
     str | None,
@@ -77,6 +81,8 @@ def request_of(
     max_sheets: MaxSheets = None,
     header_row: HeaderRow = None,
     bars: Bars = None,
+    zone: Zone = None,
+    adjusted: Adjusted = False,
     securities: Securities = None,
     config: Config = None,
     assignments: Assignments = None,
@@ -106,6 +112,8 @@ def request_of(
         max_sheets=max_sheets,
         header_row=header_row,
         bars=bars,
+        zone=zone,
+        adjusted=adjusted,
         config=config,
         overrides=parse_overrides(list(assignments or ())),
         strategy_paths=tuple(strategy_path or ()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,17 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dbatch.cli.batch_options import AsJson, Name, OutputRoot, takes_batch_options
+from dbatch.cli.batch_outcome import drain_on_signals
 from dbatch.cli.run import stdout_kept_for_data
-from dbatch.cli.signals import raise_on_signals
 from dbatch.cli.sweep_options import Swept, takes_sweep
 from dbatch.cli.upkeep_text import escaped
 
 if TYPE_CHECKING:
     from dbatch.batch.options import BatchOptions
-    from dbatch.batch.walk_forward import WalkForward
+    from dbatch.batch.walk_result import WalkForward
     from dbatch.config.batch_file import BatchFile
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+_GO_ON = "what is finished is kept; the same command goes on"
 
 
 @app.command("walk-forward")
@@ -34,6 +36,7 @@ def walk_forward(
     test: Annotated[int, typer.Option(min=1, help="Days of the test that follows, and of a step.")],
     purge: Annotated[int, typer.Option(min=0, help="Last days of the training window that are left out.")] = 0,
     embargo: Annotated[int, typer.Option(min=0, help="Days between a training window and its test.")] = 0,
+    warmup: Annotated[int, typer.Option(min=0, help="Days before each test that its strategy sees too.")] = 0,
     anchored: Annotated[bool, typer.Option("--anchored", help="Train on all days from the first one on.")] = False,
     swept: Swept,
     output_root: OutputRoot = None,
@@ -45,8 +48,11 @@ def walk_forward(
     from dbatch.batch.walk_forward import Lengths
     from dbatch.batch.walk_forward import walk_forward as walked
     from dbatch.config.sweep import sweep_batch
+    from dbatch.engine.control import Control
+    from dbatch.errors import Interrupted
 
-    raise_on_signals()
+    control = Control(options.grace)
+    drain_on_signals(control, lambda: _GO_ON, alarm=options.execution.serial)
 
     def load(dates: Mapping[str, Any]) -> BatchFile:
         from dbatch.batch.check_file import FileCheck
@@ -57,8 +63,12 @@ def walk_forward(
 
     folder = Path(os.path.abspath(output_root or "output"), name or f"{strategy}-walk-forward")
     with stdout_kept_for_data():
-        lengths = Lengths(train, test, purge, embargo, anchored)
-        found = walked(load, folder, lengths, options, lambda text: typer.echo(text, err=True))
+        lengths = Lengths(train, test, purge, embargo, anchored, warmup)
+        try:
+            found = walked(load, folder, lengths, options, lambda text: typer.echo(text, err=True), control)
+        except (KeyboardInterrupt, Interrupted) as stop:
+            typer.echo(_GO_ON, err=True)
+            raise typer.Exit(128 + getattr(stop, "number", signal.SIGINT)) from None
     if as_json:
         typer.echo(json.dumps(found.as_json()))
     typer.echo("\n".join(map(escaped, lines(found))), err=True)
