@@ -33,7 +33,6 @@ def block_of(vbt: Any, closes: Any, first: dict[str, Any], sets: list[list[int]]
         fees=first["fee"],
         init_cash=first["capital"],
         freq="1h",
-        engine=first["engine"],
     )
     columns = (book.total_return(), -book.max_drawdown(), book.trades.count(), book.sharpe_ratio())
     return [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
@@ -45,6 +44,7 @@ def main() -> None:
     import vectorbt as vbt
 
     first = json.loads(sys.stdin.readline())
+    vbt.settings["engine"] = first["engine"]
     closes = closes_of(first)
     facts = {"version": version("vectorbt"), "rust": find_spec("vectorbt_rust") is not None}
     print(json.dumps(facts), file=answers, flush=True)

@@ -8,21 +8,23 @@ import math
 import operator
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from bars_monolithic import sma_long
+from vectorbt_process import Vectorbt, engines_of
 
 from dbatch import Batch
 from dbatch.data.bar_market import open_bars
@@ -33,7 +35,6 @@ from dbatch.engine.bars.passage import pass_through
 from dbatch_bars.sma_cross import create_sma_cross_handler
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
-CHILD: Final = Path(__file__).with_name("vectorbt_child.py")
 MOST_OF_BARE: Final = 1.3
 LEAST_OF_VECTORBT: Final = 50.0
 FAST: Final = range(5, 75)
@@ -113,46 +114,6 @@ def columns(bars: BarBlock, sets: Sets) -> np.ndarray:
         shares = (values["total_pnl"] / CAPITAL, values["max_drawdown_pct"] / 100.0)
         found.append(np.column_stack((*shares, trades, values["sharpe"])))
     return np.concatenate(found)
-
-
-class Vectorbt:
-    """vectorbt in a process of its own, by the interpreter at `python`."""
-
-    def __init__(self, python: str, bars: BarBlock, engine: str, block: int) -> None:
-        self._child = subprocess.Popen([python, CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        first = {"closes": bars.closes.tolist(), "times": bars.timestamps.tolist(), "units": UNITS, "fee": FEE}
-        self.facts = self._ask(first | {"capital": CAPITAL, "engine": engine, "block": block})
-
-    def answer(self, sets: Sets) -> tuple[float, np.ndarray]:
-        """Return the CPU seconds and the answers of `sets`."""
-        found = self._ask(sets)
-        return found["cpu"], np.array(found["rows"])
-
-    def close(self) -> None:
-        self._child.communicate()
-
-    def _ask(self, what: Any) -> Any:
-        assert self._child.stdin is not None
-        assert self._child.stdout is not None
-        try:
-            self._child.stdin.write(json.dumps(what) + "\n")
-            self._child.stdin.flush()
-            return json.loads(self._child.stdout.readline())
-        except (BrokenPipeError, json.JSONDecodeError):
-            sys.exit(f"vectorbt ended with exit code {self._child.wait()}; what it said is above")
-
-
-@contextmanager
-def engines_of(python: str, bars: BarBlock, block: int) -> Iterator[dict[str, Vectorbt]]:
-    """Yield vectorbt under each engine that `python` has for it: numba, and rust where its extra is installed."""
-    with ExitStack() as stack:
-        found = {}
-        for engine in ("numba", "rust"):
-            if engine == "rust" and not found["vectorbt, numba"].facts["rust"]:
-                continue
-            found[f"vectorbt, {engine}"] = child = Vectorbt(python, bars, engine, block)
-            stack.callback(child.close)
-        yield found
 
 
 def sweep(folder: Path, data: Path, rows: int) -> tuple[float, np.ndarray]:
@@ -269,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--vectorbt", metavar="PYTHON", help="an interpreter with vectorbt; default: this one, if it has"
     )
-    parser.add_argument("--block", type=int, default=250, help="sets that vectorbt takes at a time")
+    parser.add_argument("--block", type=int, default=132, help="sets that vectorbt takes at a time")
     parser.add_argument("--turns", type=int, default=14, help="pieces of the sets that are measured in turns")
     parser.add_argument("--runs", type=int, default=3, help="times that dbatch sweep is run; 0: not")
     parser.add_argument("--data", type=Path, help="bars of one security; default: eurusd_1h.csv of the golden bars")
@@ -281,8 +242,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no file {data}; --data names one, or DBATCH_GOLDEN_DIR the folder above bars")
     bars = load_bars(open_bars(data).securities[0])
     python = interpreter(chosen.vectorbt)
+    if python and not shutil.which(python):
+        parser.error(f"no program {python}; --vectorbt names the interpreter of an environment with vectorbt")
     with ExitStack() as stack:
-        others = stack.enter_context(engines_of(python, bars, chosen.block)) if python else {}
+        rules = {"units": UNITS, "fee": FEE, "capital": CAPITAL, "block": chosen.block}
+        others = stack.enter_context(engines_of(python, bars, rules)) if python else {}
         seconds, agreements = measure(bars, chosen.turns, others)
         version = next(iter(others.values())).facts["version"] if others else None
     if chosen.runs:
