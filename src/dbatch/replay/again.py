@@ -53,6 +53,7 @@ def replay(
     """
     asked = _asked(start, until, trace is not None, debug)
     stored = stored_job(Path(run_dir), security)
+    _refuse_parts_of_bars(stored, asked)
     inputs = present_inputs(stored, data=data, strategy_paths=strategy_paths, params=params or {})
     if trace is None:
         judgement, _ = _judged(stored, inputs, asked, say)
@@ -81,6 +82,17 @@ def _asked(start: str | None, until: str | None, traced: bool, debug: bool) -> _
     if begin is not None and limit is not None and begin > limit:
         raise UsageError(f"--from {start} lies after --until {until}")
     return _Asked(limit, begin, traced, debug)
+
+
+def _refuse_parts_of_bars(stored: StoredJob, asked: _Asked) -> None:
+    """Raise UsageError where a replay cannot give what was asked for, because the job is not one over events."""
+    if stored.security.source.kind == "universe":
+        raise UsageError(
+            f"{stored.run_dir}: {stored.security.name} is a portfolio's job, which no replay carries out; "
+            "'dbatch verify' computes it in two ways, 'dbatch compare' compares two runs of it"
+        )
+    if stored.security.source.bars and (asked.limit is not None or asked.traced):
+        raise UsageError(f"{stored.security.name}: a job over bars is replayed as a whole, without --until and --trace")
 
 
 def _judged(stored: StoredJob, inputs: Inputs, asked: _Asked, say: Say) -> tuple[Judgement, Attempt]:

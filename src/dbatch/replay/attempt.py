@@ -12,6 +12,7 @@ from typing import Any
 from dbatch.data.blocks import EventBlock
 from dbatch.data.faults import Faults
 from dbatch.data.read import read_events
+from dbatch.engine.alone import events_of
 from dbatch.engine.job import JobResult, Watch, run_job
 from dbatch.engine.outcome import failure, with_events
 from dbatch.errors import UsageError
@@ -50,7 +51,8 @@ def attempt(
     """Return how the job of `inputs` ends, its events cut by `until` and given out by `deliver`.
 
     `wrap` may put something around the handler. Raises KeyboardInterrupt when the debugger was left, UsageError
-    when there is no event up to the time that `until` names.
+    when there is no event up to the time that `until` names. A job over bars gets all of them, neither cut nor given
+    out.
     """
     context, job = inputs.context, inputs.job
     faults = Faults()
@@ -59,6 +61,10 @@ def attempt(
     handler = wrap(handler)
     started = time.perf_counter()
     try:
+        if job.security.source.bars:
+            bars = events_of(context, job, faults)
+            result = run_job(handler, job.config_name, job.section, bars, needs=needs, watch=watch)
+            return Attempt(with_events(result, context, job, faults))
         events = read_events(job.security, context.chunk_rows, faults)
         handler, pieces, untimed = in_own_order(handler, job.section, numbered(events, context.window))
         blocks = deliver(until(pieces))
