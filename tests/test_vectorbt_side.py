@@ -25,7 +25,7 @@ def side() -> Iterator[ModuleType]:
         yield importlib.import_module("vectorbt_side")
     finally:
         sys.path.pop(0)
-        for name in ("vectorbt_side", "vectorbt_process", "bars_monolithic"):
+        for name in ("vectorbt_side", "vectorbt_process", "bars_monolithic", "ticks"):
             sys.modules.pop(name, None)
 
 

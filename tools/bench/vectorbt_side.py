@@ -24,6 +24,7 @@ from typing import Final
 
 import numpy as np
 from bars_monolithic import sma_long
+from ticks import golden_folder
 from vectorbt_process import Vectorbt, engines_of
 
 from dbatch import Batch
@@ -34,7 +35,6 @@ from dbatch.engine.bars.figures import columns_of_figures
 from dbatch.engine.bars.passage import pass_through
 from dbatch_bars.sma_cross import create_sma_cross_handler
 
-PROJECT: Final = Path(__file__).resolve().parents[2]
 MOST_OF_BARE: Final = 1.3
 LEAST_OF_VECTORBT: Final = 50.0
 FAST: Final = range(5, 75)
@@ -108,7 +108,7 @@ def columns(bars: BarBlock, sets: Sets) -> np.ndarray:
     found = []
     for first in range(0, len(sets), SETS_A_PASS):
         sections = [{"fast": fast, "slow": slow} | RULES for fast, slow in sets[first : first + SETS_A_PASS]]
-        passed = pass_through(strategy, sections, bars)
+        passed = pass_through(strategy, sections, bars, lambda fills, ends: None)
         values = columns_of_figures(*passed[1:])
         trades = (values["winning_fills"] + values["losing_fills"] + 1) // 2  # each fill costs, so none earns nothing
         shares = (values["total_pnl"] / CAPITAL, values["max_drawdown_pct"] / 100.0)
@@ -236,8 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, help="bars of one security; default: eurusd_1h.csv of the golden bars")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     chosen = parser.parse_args(arguments)
-    golden = Path(os.environ.get("DBATCH_GOLDEN_DIR", PROJECT / "../shared/golden"))
-    data = (chosen.data or golden / "bars" / "eurusd_1h.csv").resolve()
+    data = (chosen.data or golden_folder() / "bars" / "eurusd_1h.csv").resolve()
     if not data.is_file():
         parser.error(f"no file {data}; --data names one, or DBATCH_GOLDEN_DIR the folder above bars")
     bars = load_bars(open_bars(data).securities[0])
