@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from dbatch.data.faults import Faults
-from dbatch.engine.alone import never
+from dbatch.engine.job import never
 from dbatch.engine.outcome import failure
 from dbatch.engine.universe import account_of, tables_of
 from dbatch.errors import StorageError
