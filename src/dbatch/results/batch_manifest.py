@@ -103,7 +103,7 @@ def manifest_document(
 
 def expanded_runs(ledger: Ledger) -> Iterator[bytes]:
     """Yield what was asked of each run as JSON, after its id and its index; some thousand runs in a piece."""
-    rows = ledger.query("select run, run_id, spec from runs order by run")
+    rows = ledger.runs_as_text()
     while some := list(islice(rows, _RUNS_AT_ONCE)):
         if _is_written_alike([spec for _, _, spec in some]):
             texts = [f'{{"run_id":{to_text(run_id)},"index":{number},{spec[1:]}' for number, run_id, spec in some]
