@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dbatch.errors import UsageError
-from dbatch.metrics.daily import daily_ratios, daily_ratios_each
+from dbatch.metrics.daily import daily_falls_each, daily_ratios, daily_ratios_each
+from dbatch.metrics.portfolio import daily_drawdowns
 
 
 @pytest.mark.parametrize("days", [0, 1, 2, 88])
@@ -26,3 +27,16 @@ def test_each_row_has_the_ratios_that_it_has_alone(days: int) -> None:
 def test_a_capital_of_nothing_is_refused() -> None:
     with pytest.raises(UsageError, match="capital is 0"):
         daily_ratios_each(np.ones((1, 3)), capital=0.0)
+
+
+@pytest.mark.parametrize("days", [0, 1, 88])
+def test_each_row_falls_as_it_does_alone(days: int) -> None:
+    rows = np.random.default_rng(8).normal(0.0, 1e4, (40, days))
+    rows[3:6] = np.array([[0.0], [-0.0], [-1.0]])
+    rows[6] = np.abs(rows[6])  # no fall
+
+    depth, pct = daily_falls_each(rows[::3])
+
+    alone = daily_drawdowns(rows[::3])
+    assert (depth.tobytes(), pct.tobytes()) == (alone.depth.tobytes(), alone.pct.tobytes())
+    assert np.isnan(daily_falls_each(np.array([[1.0, math.nan], [-math.inf, 1.0]]))).all()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dbatch.results.consolidate import summary_of
 from dbatch.results.ledger import Ledger
 from dbatch.results.objective import DEFAULT_OBJECTIVE, objective_of
+from dbatch.results.run_values import run_values
 
 
 def best_runs(folder: Path, ledger: Ledger, most: int, objective: str | None = None) -> set[str]:
@@ -15,6 +15,5 @@ def best_runs(folder: Path, ledger: Ledger, most: int, objective: str | None = N
     Without one it is the Sharpe ratio; runs without a value are none.
     """
     wanted = objective_of(objective or DEFAULT_OBJECTIVE)
-    summary = summary_of(folder, ledger)
-    runs, values = (summary.column(name).to_pylist() for name in ("run_id", wanted.column))
+    runs, values = run_values(folder, ledger, wanted.column)
     return {runs[place] for place in wanted.ranked(values)[:most]}

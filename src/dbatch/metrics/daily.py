@@ -69,6 +69,19 @@ def daily_ratios_each(
     return sharpe, sortino, volatility
 
 
+def daily_falls_each(daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `portfolio.daily_drawdowns` gives for rows of finite `daily_pnl`, bit for bit; NaN for any other.
+
+    >>> depth, pct = daily_falls_each(np.array([[100.0, -300.0, 50.0]]), capital=900.0)
+    >>> depth.tolist(), pct.tolist()
+    ([300.0], [30.0])
+    """
+    rows = np.require(daily_pnl, np.float64, ["C", "W"])
+    found = np.empty((len(rows), 2))
+    _loops().day_falls_each(rows, float(capital), found)
+    return found[:, 0], found[:, 1] * 100.0
+
+
 def equity(daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL) -> np.ndarray:
     """Return `capital` plus all P&L up to and with each day: float64 currency, as long as `daily_pnl`.
 

@@ -17,7 +17,7 @@ from dbatch.results.run_table import RUN_KINDS, SEVERITY
 _FAILURES: Final = frozenset(SEVERITY) - {"success", "cancelled", "skipped"}
 _MOST_ERRORS: Final = 5
 _RUNS_AT_ONCE: Final = 4096
-_OTHER_WRITING: Final = ("\\u", "e+", "e-0", '"run_id":', '"index":', "\n{}")
+_OTHER_WRITING: Final = ("\\", "+", "e-0", '"run_id":', '"index":')
 _DIGITS: Final = bytes(b"0"[0] if chr(code) in "0123456789" else b" "[0] for code in range(256))
 _LONG: Final = b"0" * 19
 
@@ -103,7 +103,7 @@ def manifest_document(
 
 def expanded_runs(ledger: Ledger) -> Iterator[bytes]:
     """Yield what was asked of each run as JSON, after its id and its index; some thousand runs in a piece."""
-    rows = ledger.query("select run, run_id, spec from runs order by run")
+    rows = ledger.runs_as_text()
     while some := list(islice(rows, _RUNS_AT_ONCE)):
         if _is_written_alike([spec for _, _, spec in some]):
             texts = [f'{{"run_id":{to_text(run_id)},"index":{number},{spec[1:]}' for number, run_id, spec in some]
@@ -113,13 +113,15 @@ def expanded_runs(ledger: Ledger) -> Iterator[bytes]:
 
 
 def _is_written_alike(specs: Sequence[str]) -> bool:
-    """Return whether to read `specs` and to write them again would give the same texts, in which none is repeated.
+    """Return whether to read `specs` and to write them again would give the same texts, in which no name is repeated.
 
     They are our own JSON. That of orjson is what it would write again; what `quick_json` leaves to `json` is known by
     escapes, exponents or numbers with many digits. Some that are alike may not be known as such.
     """
-    together = "\n".join(["", *specs])
-    return not any(mark in together for mark in _OTHER_WRITING) and _LONG not in together.encode().translate(_DIGITS)
+    together = "\n".join(specs)
+    if min(map(len, specs)) <= len("{}") or any(mark in together for mark in _OTHER_WRITING):
+        return False
+    return _LONG not in together.encode().translate(_DIGITS)
 
 
 def _counts(statuses: Mapping[str, int]) -> dict[str, Any]:

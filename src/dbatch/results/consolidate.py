@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,8 @@ from dbatch.results.run_folders import write_run_folders
 from dbatch.results.run_table import RUN_KINDS, run_table
 from dbatch.results.verified import verified
 from dbatch.schema import JOB_RESULT_COLUMNS
+
+_DISTINCT: Final = frozenset({"run_id", "params_hash", "key", "digest"})
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def consolidate(folder: Path, ledger: Ledger, *, run_folders: bool = True) -> Co
     jobs, summary = tables.jobs, tables.summary
     counts = Counter(["success"] * (len(jobs.places) - len(jobs.others)))
     counts.update(other.status for other in jobs.others.values())
-    hashes = {RESULTS_NAME: write_pieces(folder / RESULTS_NAME, [parquet_bytes(_results(tables))])}
+    hashes = {RESULTS_NAME: write_pieces(folder / RESULTS_NAME, [_parquet(_results(tables))])}
     best = _best(facts, ledger, summary)
     hashes |= _write_summary(folder, facts, summary, best)
     if run_folders:
@@ -174,10 +176,16 @@ def _write_summary(
     forms = {
         "csv": csv_pieces(summary, RUN_KINDS),
         "json": json_pieces(summary_document(facts, summary, best)),
-        "parquet": [parquet_bytes(table_of(summary, RUN_KINDS))],
+        "parquet": [_parquet(table_of(summary, RUN_KINDS))],
     }
     names = {ending: f"{BATCH_SUMMARY_NAME}.{ending}" for ending in forms}
     return {names[ending]: write_pieces(folder / names[ending], pieces) for ending, pieces in forms.items()}
+
+
+def _parquet(table: pa.Table) -> bytes:
+    """Return `table` as a Parquet file with dictionaries where they are worth it: of texts that many rows have."""
+    texts_in = [field.name for field in table.schema if field.type == pa.string()]
+    return parquet_bytes(table, dictionaries=[name for name in texts_in if name not in _DISTINCT])
 
 
 def _read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:

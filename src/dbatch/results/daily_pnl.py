@@ -88,7 +88,7 @@ def _matrices(days: pa.ListArray, pnl: pa.ListArray) -> Iterator[tuple[np.ndarra
         groups = _groups(rows, [values[start:end] for start, end in zip(first.tolist(), last.tolist(), strict=True)])
     starts, earned = _array(pnl.offsets), _array(pnl.values)
     for group in groups:
-        own = values[bounds[group[0]] : bounds[group[0] + 1]]
+        own = values[bounds[group[0]] : bounds[group[0] + 1]].copy()  # not all of the part
         if len(group) == len(days):
             yield group, own, earned[starts[0] : starts[-1]].reshape(len(group), len(own))
         else:

@@ -123,19 +123,20 @@ def _cells(values: np.ndarray) -> pa.Array:
 
 
 def _csv_numbers(values: np.ndarray, kind: Kind) -> pa.Array:
-    cells = _json_numbers(values, kind)
     low, high = _AS_PYTHON
     size = np.abs(values)
-    other = np.flatnonzero((size > 0.0) & ~((size >= low) & (size < high)))
-    missing = np.flatnonzero(np.isnan(values))
-    if not len(other) and not len(missing):
-        return cells
-    texts = cells.to_pylist()
-    for place in other.tolist():
-        texts[place] = repr(float(values[place]))
-    for place in missing.tolist():
-        texts[place] = ""
-    return array_of(texts, "text")
+    if (((size >= low) & (size < high)) | (size == 0.0)).all():
+        return _json_numbers(values, kind)
+    # by their bits, for 0.0 is not -0.0
+    bits, place = np.unique(np.ascontiguousarray(values).view(np.int64), return_inverse=True)
+    distinct = bits.view(np.float64)
+    cells = _json_numbers(distinct, kind).to_pylist()
+    for at, value in enumerate(distinct.tolist()):
+        if value != value:
+            cells[at] = ""
+        elif value and not low <= abs(value) < high:
+            cells[at] = repr(value)
+    return taken(array_of(cells, "text"), place)
 
 
 def _json(text: str | None) -> str:

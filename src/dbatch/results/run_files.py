@@ -83,7 +83,7 @@ def run_folders(facts: Mapping[str, Any], ledger: Ledger, summary: TextColumns, 
     }
     first = np.searchsorted(jobs.run_of, np.arange(len(summary["run_id"]) + 1))
     chosen = _chosen(summary["status"], jobs)
-    asked = compress(ledger.query("select run, run_id, spec from runs order by run") if chosen.any() else (), chosen)
+    asked = compress(ledger.runs_as_text() if chosen.any() else (), chosen)
     places = iter(np.flatnonzero(chosen).tolist())
     while some := list(islice(places, _RUNS_AT_ONCE)):
         rows = _rows(jobs, np.concatenate([np.arange(first[place], first[place + 1]) for place in some]))

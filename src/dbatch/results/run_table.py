@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from dbatch.metrics.daily import daily_ratios_each
-from dbatch.metrics.portfolio import daily_drawdowns, shares, sums, united_days, weighted_means
+from dbatch.metrics.daily import daily_falls_each, daily_ratios_each
+from dbatch.metrics.portfolio import shares, sums, united_days, weighted_means
 from dbatch.results.columns import Kind, array_of
 from dbatch.results.job_table import JobTable
 from dbatch.results.planned import Runs
@@ -133,8 +133,7 @@ def _from_days(jobs: JobTable, runs: int) -> Numbers:
     """Return what the P&L of the days gives, for those runs all of whose jobs have it."""
     columns = {name: np.full(runs, np.nan) for name in _DAILY_COLUMNS}
     for some in runs_alike(jobs, runs):
-        fall = daily_drawdowns(some.pnl)
-        found = (*daily_ratios_each(some.pnl), fall.depth, fall.pct)
+        found = (*daily_ratios_each(some.pnl), *daily_falls_each(some.pnl))
         for values, column in zip(found, columns.values(), strict=True):
             column[some.places] = values
     return columns

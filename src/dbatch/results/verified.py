@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -20,7 +20,7 @@ from dbatch.results.ledger import Ledger
 from dbatch.results.part import file_hash
 
 _RECEIPTS: Final = "select key, status, part, row, sha256, receipt from receipts"
-_READ: Final = ("key", *FACT_KINDS, "days", "daily_pnl")
+_DAILY: Final = ("days", "daily_pnl")
 
 
 class Words(NamedTuple):
@@ -72,16 +72,21 @@ def words_in(text: str | None) -> Words:
     return Words(tuple(said.get("notes", ())), said.get("details", ""), said.get("output", ""))
 
 
-def verified(folder: Path, ledger: Ledger, keys: Collection[str]) -> Verified:
-    """Return what `ledger` and the parts below `folder` have of the jobs called `keys`; of each part once."""
+def verified(folder: Path, ledger: Ledger, keys: Collection[str], *, only: Sequence[str] | None = None) -> Verified:
+    """Return what `ledger` and the parts below `folder` have of the jobs called `keys`; each part is looked at once.
+
+    With `only` these facts alone are read, and no daily P&L.
+    """
+    names = list(FACT_KINDS if only is None else only)
+    read = ["key", *names, *(_DAILY if only is None else ())]
     published, others = _told(ledger, keys if isinstance(keys, set) else set(keys))
     places: dict[str, int] = {}
     damaged: list[str] = []
-    tables, parts = [_EMPTY], list[str]()
+    tables, parts = [_EMPTY.select([*names, *_LIES])], list[str]()
     daily, first = Gathering(), 0
     for part, claims in sorted(published.items()):
         sha256 = file_hash(folder / part)
-        table = _read(folder / part) if sha256 in claims else None
+        table = _read(folder / part, read) if sha256 in claims else None
         held = table.column("key").to_pylist() if table else []
         for claimed, (own, rows) in claims.items():
             bad = own
@@ -94,10 +99,10 @@ def verified(folder: Path, ledger: Ledger, keys: Collection[str]) -> Verified:
                 others[key] = Other("cancelled", f"its part {part} is {state}; 'dbatch resume' computes it again")
             damaged += bad
         if table:
-            lies = {"part": np.full(len(held), len(parts)), "row": np.arange(len(held))}
-            tables.append(_facts(table, lies))
+            tables.append(_facts(table.select(names), np.full(len(held), len(parts)), np.arange(len(held))))
             parts.append(part)
-            daily.add(table)
+            if only is None:
+                daily.add(table)
             first += len(held)
     facts = pa.concat_tables(tables).combine_chunks()
     return Verified(places, facts, parts, daily.done(), others, tuple(sorted(damaged)))
@@ -125,18 +130,20 @@ def _told(ledger: Ledger, keys: set[str]) -> tuple[_Claims, dict[str, Other]]:
     return published, others
 
 
-def _read(path: Path) -> pa.Table | None:
-    """Return what a part holds of its jobs, None for one that was taken away since, or was published damaged."""
+def _read(path: Path, columns: list[str]) -> pa.Table | None:
+    """Return what a part holds of its jobs in `columns`; None: it was taken away since, or published damaged."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            return file.read(columns=list(_READ), use_threads=False)
+            return file.read(columns=columns, use_threads=False)
     except (OSError, pa.ArrowException):
         return None
 
 
-def _facts(table: pa.Table, lies: Mapping[str, np.ndarray]) -> pa.Table:
-    columns = [*table.select(list(FACT_KINDS)).columns, *(array_of(values, "int") for values in lies.values())]
-    return pa.Table.from_arrays(columns, [*FACT_KINDS, *lies])
+def _facts(facts: pa.Table, part: np.ndarray, row: np.ndarray) -> pa.Table:
+    """Return `facts` and where each lies."""
+    columns = [*facts.columns, array_of(part, "int"), array_of(row, "int")]
+    return pa.Table.from_arrays(columns, [*facts.column_names, *_LIES])
 
 
-_EMPTY: Final = _facts(fact_table(()), {"part": np.empty(0), "row": np.empty(0)})
+_LIES: Final = ("part", "row")
+_EMPTY: Final = _facts(fact_table(()), np.empty(0), np.empty(0))
