@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
-from typing import Any, Final
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
 from dbatch.quick_json import parsed
 from dbatch.results.ledger import Ledger
-
-_ROWS: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -47,15 +45,13 @@ def planned_runs(ledger: Ledger) -> Runs:
     numbers: list[int] = []
     runs = Runs(np.empty(0, np.int64), [], [], [], {})
     asked: list[dict[str, Any]] = []
-    rows = ledger.runs_as_text()
-    while some := list(islice(rows, _ROWS)):
-        own, ids, texts = zip(*some, strict=True)
-        specs = list(map(parsed, texts))
-        numbers.extend(own)
-        runs.ids.extend(ids)
-        runs.strategies.extend([spec.get("strategy", "") for spec in specs])
-        runs.hashes.extend([spec.get("params_hash", "") for spec in specs])
-        asked.extend([spec.get("parameters", {}) for spec in specs])
+    for number, run_id, text in ledger.runs_as_text():
+        spec = parsed(text)  # let go of at once: thousands of mappings held together take three times as long
+        numbers.append(number)
+        runs.ids.append(run_id)
+        runs.strategies.append(spec.get("strategy", ""))
+        runs.hashes.append(spec.get("params_hash", ""))
+        asked.append(spec.get("parameters", {}))
     for name in dict.fromkeys(chain.from_iterable(asked)):
         values = [parameters.get(name) for parameters in asked]
         first = repr(values[0])
