@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
@@ -78,11 +77,6 @@ def in_one(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 def taken(column: pa.Array | pa.Table, places: np.ndarray) -> Any:
     """Return the rows of `column`, or of a whole table, at `places` (int64); null where a place is below 0."""
     return column.take(_built(pa.int64(), places >= 0, [np.ascontiguousarray(places, np.int64)]))
-
-
-def finite(values: Iterable[float | None]) -> list[float | None]:
-    """Return `values`, None for one that is not finite."""
-    return [None if value is None or not math.isfinite(value) else value for value in values]
 
 
 def kind_of(values: Sequence[Any]) -> Kind:

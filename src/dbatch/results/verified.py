@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -63,12 +63,12 @@ class Verified:
 
     def words(self, place: int) -> Words:
         """Return what the success at `place` said."""
-        return words_in(self.facts.column("words")[place].as_py())
+        text = self.facts.column("words")[place].as_py()
+        return _words(parsed(text)) if text else NO_WORDS
 
 
-def words_in(text: str | None) -> Words:
-    """Return the words in a text from `facts.words_text`, or in a receipt as JSON."""
-    said = parsed(text) if text else {}
+def _words(said: Mapping[str, Any]) -> Words:
+    """Return the words in what `facts.words_text` wrote, or in a receipt, as JSON has them."""
     return Words(tuple(said.get("notes", ())), said.get("details", ""), said.get("output", ""))
 
 
@@ -125,8 +125,7 @@ def _told(ledger: Ledger, keys: set[str]) -> tuple[_Claims, dict[str, Other]]:
             continue
         facts = parsed(text)
         seconds, memory = round(facts["runtime_sec"], 6), round(facts["peak_rss_mb"], 1)
-        words = Words(tuple(facts.get("notes", ())), facts.get("details", ""), facts.get("output", ""))
-        others[key] = Other(status, facts["error"], seconds, memory, words)
+        others[key] = Other(status, facts["error"], seconds, memory, _words(facts))
     return published, others
 
 
