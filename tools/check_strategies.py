@@ -74,8 +74,8 @@ def data_of(row: Row, given: argparse.Namespace) -> str | None:
 
     handler = make_handler(resolve(row.strategy, []).ref, {})
     if isinstance(handler, PortfolioStrategy):
-        return given.daily  # type: ignore[no-any-return]
-    return given.bars if isinstance(handler, BarStrategy | SignalStrategy) else given.ticks  # type: ignore[no-any-return]
+        return given.daily
+    return given.bars if isinstance(handler, BarStrategy | SignalStrategy) else given.ticks
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -119,7 +119,7 @@ def sma_cross(opens, closes, fast, slow, out):
 
 
 @njit(nogil=True, error_model="numpy")
-def sma_long(closes, fast, slow, size, fee):  # type: ignore[no-untyped-def]
+def sma_long(closes, fast, slow, size, fee):
     """SMA cross, long only, `size` units filled at this close, `fee` a share of each fill's value.
 
     Returns trades, the open one among them, total return and deepest fall as shares, and Sharpe of the bars, not scaled
