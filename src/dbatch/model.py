@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from dbatch.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,38 @@ class Window:
 
 
 @dataclass(frozen=True)
+class FeeRules:
+    """What a fill costs: `commission_bps` of its value in basis points, `commission_per_share` in currency, together
+    at least `commission_min` in currency. Raises UsageError, naming the field, for what is no number of 0 or more."""
+
+    commission_bps: float = 0.0
+    commission_per_share: float = 0.0
+    commission_min: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            problem = fee_fault(value)
+            if problem is not None:
+                raise UsageError(f"{name}: {problem}")
+
+
+def fee_fault(value: Any) -> str | None:
+    """Return what is wrong with a value of `FeeRules`, None for nothing.
+
+    >>> fee_fault(2), fee_fault(-0.5)
+    (None, 'must be a number of 0 or more, is -0.5')
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return None if is_number and 0.0 <= value < math.inf else f"must be a number of 0 or more, is {value!r}"
+
+
+@dataclass(frozen=True)
 class Job:
     """One strategy with one parameter set over one security.
 
     `config_name` is the security's name as the configuration spells it, `section` its parameters, `key` the
-    hash of all that its result depends on.
+    hash of all that its result depends on. `fees` are taken off what it earned; None where none are configured, or the
+    strategy takes costs itself.
     """
 
     key: str
@@ -88,6 +118,7 @@ class Job:
     fingerprint: str
     config_name: str
     section: Mapping[str, Any]
+    fees: FeeRules | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +195,7 @@ def _columns(jobs: tuple[Job, ...]) -> _Columns:
             name for name in one.section if any(not _same(job.section[name], one.section[name]) for job in block)
         )
         common = dict(one.section)
-        rows = [(bytes.fromhex(job.key), *(job.section[name] for name in varying)) for job in block]
+        rows = [(bytes.fromhex(job.key), job.fees, *(job.section[name] for name in varying)) for job in block]
         columns.append((one.security, one.fingerprint, one.config_name, common, varying, rows))
         first = last
     return columns
@@ -176,9 +207,9 @@ def _same(one: Any, other: Any) -> bool:
 
 def _unit_of(run_id: str, priority: int, columns: _Columns) -> Unit:
     jobs = [
-        Job(key.hex(), security, fingerprint, name, {**common, **dict(zip(varying, values, strict=True))})
+        Job(key.hex(), security, fingerprint, name, {**common, **dict(zip(varying, values, strict=True))}, fees)
         for security, fingerprint, name, common, varying, rows in columns
-        for key, *values in rows
+        for key, fees, *values in rows
     ]
     return Unit(run_id, tuple(jobs), priority)
 
@@ -211,6 +242,7 @@ class Receipt:
     win_rate: float | None = None
     max_drawdown: float = 0.0
     turnover: float = 0.0
+    fees: float | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     first_day: int | None = None
     last_day: int | None = None

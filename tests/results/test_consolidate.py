@@ -81,6 +81,7 @@ def test_numbers_of_a_run_of_two_securities(
         "expectancy": pytest.approx(10 / 6, rel=1e-12),
         "avg_trade_return": pytest.approx((1.0 - 0.5 + 0.1 + 0.2 - 0.3 + 0.5) / 600, rel=1e-12),
         "turnover": 12_010.0,
+        "fees": None,
         "runtime_sec": 1.0,
         "error": None,
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from dbatch.batch.fees import without_fees
 from dbatch.batch.options import BatchOptions
 from dbatch.batch.setups import Setup, Setups
 from dbatch.config.batch_file import BatchFile
@@ -15,7 +16,7 @@ from dbatch.config.sections import ParameterSections, expand
 from dbatch.engine.packing import Task
 from dbatch.engine.plan import job_key
 from dbatch.errors import ConfigError, UsageError
-from dbatch.model import Job, Limits, RunContext
+from dbatch.model import FeeRules, Job, Limits, RunContext
 from dbatch.results.ledger import Planned
 from dbatch.strategies.parameters import checked, depends_on_security
 
@@ -105,7 +106,8 @@ class _Planner:
         context = self._context(setup, run)
         keys = []
         before: tuple[tuple[str, Mapping[str, Any]], Mapping[str, Any]] | None = None
-        sections = self._sections(setup, run)
+        fees, parameters = self._charged(setup, run)
+        sections = self._sections(setup, run, parameters)
         names, identities = self._common(setup, sections)
         for security in setup.market.securities:
             name = names[security.name]
@@ -113,12 +115,12 @@ class _Planner:
             if before is None or before[0] != asked:  # most batches set the same for all securities
                 before = asked, self._bound(setup, run, *asked)
             section = before[1]
-            key = job_key(identities[security.name], section)
+            key = job_key(identities[security.name], section, fees)
             keys.append((security.name, key))
             if key not in self.tasks:
-                job = Job(key, security, setup.content[security.name], names[security.name], section)
+                job = Job(key, security, setup.content[security.name], names[security.name], section, fees)
                 self.tasks[key] = Task(context.run_id, run.index, job, run.priority + self._options.priority)
-        return PlannedRun(run.index, run.id, _spec(run, self._options), tuple(keys))
+        return PlannedRun(run.index, run.id, _spec(run, self._options, fees), tuple(keys))
 
     def raise_faults(self) -> None:
         if not self._faults:
@@ -156,10 +158,20 @@ class _Planner:
             self.contexts[setup.number, limits] = found
         return found
 
-    def _sections(self, setup: Setup, run: RunSpec) -> ParameterSections:
+    def _charged(self, setup: Setup, run: RunSpec) -> tuple[FeeRules | None, Mapping[str, Any]]:
+        """Return the fees of `run`, and the parameters that go to its strategy."""
+        if setup.takes_costs:
+            return None, run.parameters
+        try:
+            return without_fees(run.parameters)
+        except UsageError as error:
+            self._fault(run, str(error))
+            return None, run.parameters
+
+    def _sections(self, setup: Setup, run: RunSpec, parameters: Mapping[str, Any]) -> ParameterSections:
         names = [security.name for security in setup.market.securities]
         try:
-            return expand(setup.written, run.parameters, names, f"run {run.id}")
+            return expand(setup.written, parameters, names, f"run {run.id}")
         except ConfigError as error:
             for fault in error.faults:
                 self._fault(run, fault)
@@ -216,8 +228,9 @@ def is_isolated(options: BatchOptions, compiled: bool, limits: Limits) -> bool:
     return False
 
 
-def _spec(run: RunSpec, options: BatchOptions) -> dict[str, Any]:
+def _spec(run: RunSpec, options: BatchOptions, fees: FeeRules | None) -> dict[str, Any]:
     """Return what was asked of `run`, as the ledger keeps it."""
+    charged = {} if fees is None else {"fees": vars(fees)}
     return {
         "strategy": run.arguments["strategy"],
         "params_hash": run.params_hash,
@@ -227,6 +240,7 @@ def _spec(run: RunSpec, options: BatchOptions) -> dict[str, Any]:
         "priority": run.priority + options.priority,
         "timeout": run.timeout,
         "origin": run.origin,
+        **charged,
     }
 
 

@@ -50,6 +50,13 @@ StartDate = Annotated[str | None, typer.Option(help="First date, YYYY-MM-DD.")]
 EndDate = Annotated[str | None, typer.Option(help="Last date, YYYY-MM-DD, inclusive.")]
 
 
+CommissionBps = Annotated[
+    float | None, typer.Option(help="Fee of a fill, in basis points of its value; P&L and all that follows are net.")
+]
+CommissionPerShare = Annotated[float | None, typer.Option(help="Fee of a fill, in currency for each share.")]
+CommissionMin = Annotated[float | None, typer.Option(help="The least fee of a fill, in currency.")]
+
+
 def execution_of(
     workers: int | None, executor: ClusterKind, *, serial: bool, scheduler: str | None, dashboard: bool
 ) -> Execution:
@@ -82,6 +89,9 @@ def request_of(
     only_trades: bool = False,
     start_date: str | None = None,
     end_date: str | None = None,
+    commission_bps: float | None = None,
+    commission_per_share: float | None = None,
+    commission_min: float | None = None,
     output_dir: str | None = None,
     execution: Execution | None = None,
     limits: Limits | None = None,
@@ -114,6 +124,9 @@ def request_of(
         output_dir=output_dir,
         chunk_rows=chunk_size,
         window=window,
+        commission_bps=commission_bps,
+        commission_per_share=commission_per_share,
+        commission_min=commission_min,
         execution=execution or Execution(),
         limits=limits or Limits(),
         fail_fast=fail_fast,

@@ -38,6 +38,9 @@ def run(
     only_trades: options.OnlyTrades = False,
     start_date: options.StartDate = None,
     end_date: options.EndDate = None,
+    commission_bps: options.CommissionBps = None,
+    commission_per_share: options.CommissionPerShare = None,
+    commission_min: options.CommissionMin = None,
     serial: Annotated[bool, typer.Option("--serial", help="One after the other in this process, no Dask.")] = False,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler that is already there.")] = None,
     dashboard: Annotated[bool, typer.Option(help="Start the Dask dashboard.")] = True,
@@ -75,6 +78,9 @@ def run(
         only_trades=only_trades,
         start_date=start_date,
         end_date=end_date,
+        commission_bps=commission_bps,
+        commission_per_share=commission_per_share,
+        commission_min=commission_min,
         output_dir=output_dir,
         execution=options.execution_of(workers, executor, serial=serial, scheduler=scheduler, dashboard=dashboard),
         limits=options.limits_of(timeout, memory_limit),
@@ -200,9 +206,11 @@ def _print_outcome(outcome: RunOutcome, request: RunRequest, as_json: bool) -> N
     good = [receipt for receipt in outcome.receipts if receipt.status == "success"]
     pnl = sum(receipt.realized_pnl for receipt in good)
     fills = sum(receipt.trades for receipt in good)
+    fees = sum(receipt.fees for receipt in good if receipt.fees is not None)
+    net = f" after fees of {fees:,.2f}" if any(receipt.fees is not None for receipt in good) else ""
     counts = ", ".join(f"{count} {status}" for status, count in sorted(outcome.counts.items()))
     place = "" if outcome.fault is not None or not (good or failed) else f"; results in {outcome.output_dir}"
-    typer.echo(f"{counts}; {fills:,} fills, realized P&L {pnl:,.2f}{place}", err=True)
+    typer.echo(f"{counts}; {fills:,} fills, realized P&L {pnl:,.2f}{net}{place}", err=True)
     if fills == 0 and good and request.window.only_trades:
         typer.echo("note: no fills; --only-trades hides the quotes that this strategy may need", err=True)
     if outcome.fault is not None:

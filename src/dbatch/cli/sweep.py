@@ -51,6 +51,9 @@ def sweep(
     only_trades: common.OnlyTrades = False,
     start_date: common.StartDate = None,
     end_date: common.EndDate = None,
+    commission_bps: common.CommissionBps = None,
+    commission_per_share: common.CommissionPerShare = None,
+    commission_min: common.CommissionMin = None,
     holdout: HoldoutFrom = None,
     output_root: OutputRoot = None,
     name: Name = None,
@@ -74,6 +77,9 @@ def sweep(
         "only_trades": only_trades or None,
         "start_date": start_date,
         "end_date": end_date,
+        "commission_bps": commission_bps,
+        "commission_per_share": commission_per_share,
+        "commission_min": commission_min,
     }
     base_args = {key: value for key, value in arguments.items() if value is not None}
     base_args |= parse_overrides(list(assignments or ()))

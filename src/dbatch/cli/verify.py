@@ -64,6 +64,9 @@ def verify(
     only_trades: options.OnlyTrades = False,
     start_date: options.StartDate = None,
     end_date: options.EndDate = None,
+    commission_bps: options.CommissionBps = None,
+    commission_per_share: options.CommissionPerShare = None,
+    commission_min: options.CommissionMin = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")] = False,
 ) -> None:
     """Compute sequentially and distributed, and compare every row: exit code 0 when equal, 3 when not."""
@@ -92,6 +95,9 @@ def verify(
         only_trades=only_trades,
         start_date=start_date,
         end_date=end_date,
+        commission_bps=commission_bps,
+        commission_per_share=commission_per_share,
+        commission_min=commission_min,
         execution=Execution(workers=workers, dashboard=False),
     )
     dimensions = DIMENSIONS if vary == _ALL else tuple(name.strip() for name in (vary or "").split(",") if name.strip())

@@ -43,6 +43,7 @@ _OF_JOBS: Final = (
     ("win_rate", "win rate", "share"),
     ("profit_factor", "profit factor", "ratio"),
     ("turnover", "turnover", "money"),
+    ("fees", "fees", "money"),
     ("position", "position at the end", "count"),
     ("runtime_sec", "runtime", "seconds"),
     ("error", "error", "plain"),

@@ -165,6 +165,7 @@ def _kept(status: str, place: Sequence[Any], facts: Mapping[str, Any], same: dic
 
 def _values(facts: Mapping[str, Any]) -> tuple[Any, ...]:
     metrics = facts["metrics"]
+    facts = facts if "fees" in facts else {**facts, "fees": None}  # of an older dbatch
     return (
         _date(facts["first_day"]),
         _date(facts["last_day"]),

@@ -83,6 +83,7 @@ def _added_up(jobs: JobTable, runs: int) -> Columns:
         "expectancy": mean("expectancy"),
         "avg_trade_return": mean("round_trip_return_pct") / 100.0,
         "turnover": total("turnover"),
+        "fees": total("fees"),
     }
     columns: Columns = {name: finite(values.tolist()) for name, values in found.items()}
     for name in ("fills", "round_trips"):

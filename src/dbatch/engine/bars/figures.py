@@ -53,6 +53,7 @@ def columns_of_figures(
         "max_drawdown_trough": dates[:, 1],
         "max_drawdown_end": dates[:, 2],
         "max_drawdown_days": np.where(places[:, 0] >= 0, last - dates[:, 0], 0),
+        "fees": np.full(len(daily), np.nan),  # the strategy took its costs itself
     }
 
 
