@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from dbatch.engine.execute import Execution
 from dbatch.equivalence.verify import VerifyRequest, verify
 from dbatch.errors import ConfigError, UsageError
 from dbatch.model import FeeRules
-from dbatch.plugins import modules
 from dbatch.replay.again import replay
 from dbatch.statistics.of_batch import batch_statistics
 
@@ -32,11 +31,8 @@ SERIAL = Execution(serial=True)
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    known = set(modules.LOADED)
-    yield tmp_path
-    modules.forget(modules.LOADED.keys() - known)
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
@@ -71,7 +67,7 @@ def test_all_money_of_a_sweep_is_net_and_total_and_fees_are_what_it_was_before()
     assert breaks[1] == pytest.approx(breaks[0])  # of what was earned before fees, whatever these are
 
 
-def test_days_and_fills_add_up_to_the_net_total(here: Path) -> None:
+def test_days_and_fills_add_up_to_the_net_total() -> None:
     batch = swept("net", commission_per_share=0.01)
     run, first = batch.run(0), batch.summary().to_dict("records")[0]
 
