@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,8 +23,9 @@ def after_fees(result: JobResult, rules: FeeRules | None) -> JobResult:
     charge: Any = passes.charge
     fills = result.fills
     fees, realized, pnl = np.empty((3, len(fills)))
-    given = tuple(map(np.ascontiguousarray, (fills.prices, fills.quantities, fills.realized, fills.pnl)))
+    given = map(np.ascontiguousarray, (fills.prices, fills.quantities, fills.realized, fills.pnl))
     rates = (rules.commission_bps / 1e4, float(rules.commission_per_share), float(rules.commission_min))
     charge(*given, *rates, fees, realized, pnl)
     net = Fills(fills.timestamps, fills.prices, fills.quantities, realized, fills.positions, pnl, fees)
-    return replace(result, fills=net, realized_pnl=float(pnl[-1]) if len(pnl) else result.realized_pnl)
+    total = float(pnl[-1]) if len(pnl) else result.realized_pnl
+    return JobResult(**{**vars(result), "fills": net, "realized_pnl": total})  # dataclasses.replace takes twice as long

@@ -11,7 +11,6 @@ import numpy as np
 
 from dbatch.errors import HandlerError, UsageError
 from dbatch.metrics.daily import DAYS_PER_YEAR, DEFAULT_CAPITAL, DailyRatios, daily_ratios, number
-from dbatch.metrics.fills import paid
 from dbatch.metrics.names import JobMetrics
 
 if TYPE_CHECKING:
@@ -85,8 +84,8 @@ def job_performance(
     if measured.fault != loops.SOUND:
         raise _refusal(measured, columns, days)
     ratios = daily_ratios(daily, capital=capital, days_per_year=days_per_year)
-    total = None if fees is None else paid(columns[6])
-    return JobPerformance(_metrics(len(columns[0]), measured, ratios, total), days, daily)
+    metrics = _metrics(len(columns[0]), measured, ratios, has_fees=fees is not None)
+    return JobPerformance(metrics, days, daily)
 
 
 @cache
@@ -97,7 +96,7 @@ def _loops() -> Any:
     return passes
 
 
-def _metrics(fills: int, measured: Measured, ratios: DailyRatios, fees: float | None) -> JobMetrics:
+def _metrics(fills: int, measured: Measured, ratios: DailyRatios, *, has_fees: bool) -> JobMetrics:
     """Return the numbers of the compiled loops as metrics: dates as text, None for what does not exist."""
     return JobMetrics(
         fills,
@@ -123,7 +122,7 @@ def _metrics(fills: int, measured: Measured, ratios: DailyRatios, fees: float | 
         measured.losing_round_trips,
         number(measured.gross_profit),
         number(measured.gross_loss),
-        fees,
+        measured.fees if has_fees else None,
     )
 
 

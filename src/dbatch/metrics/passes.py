@@ -76,13 +76,14 @@ class Measured(NamedTuple):
     losing_round_trips: int
     gross_profit: float
     gross_loss: float
+    fees: float
 
 
 @compiled()
 def _faulty(fault: int, where: int) -> Measured:
     nan = math.nan
     unknown = (nan, nan, nan, nan, nan, nan)
-    return Measured(fault, where, 0, nan, nan, nan, nan, NO_DAY, NO_DAY, NO_DAY, 0, *unknown, 0, 0, 0, 0, nan, nan)
+    return Measured(fault, where, 0, nan, nan, nan, nan, NO_DAY, NO_DAY, NO_DAY, 0, *unknown, 0, 0, 0, 0, nan, nan, nan)
 
 
 @compiled()
@@ -316,6 +317,9 @@ def measure(
     turnover, winners, decided, finite = _fill_sums(prices, quantities, realized, positions, pnl, fees)
     if not finite:
         return _faulty(NOT_FINITE, 0)
+    paid = 0.0
+    for i in range(fees.shape[0]):
+        paid += fees[i]
     trips = _round_trips(prices, quantities, realized, positions)
     if trips.wrong >= 0:
         return _faulty(POSITION_WRONG, trips.wrong)
@@ -347,6 +351,7 @@ def measure(
         trips.losers,
         trips.profit,
         trips.loss,
+        paid,
     )
 
 
