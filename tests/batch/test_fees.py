@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -192,3 +193,16 @@ def test_the_reference_and_workers_agree_on_fees(monkeypatch: pytest.MonkeyPatch
 
     assert report.holds, report.checked[-1].reason
     assert report.rows > 0
+
+
+def test_orders_say_what_each_cost_of_all_securities_by_name(carried: Callable[..., Any]) -> None:
+    folder = carried(runs=[{"id": "a"}], base_args={"commission_min": 0.25}).output_dir
+    (run,) = (folder / "runs").iterdir()
+    orders = pd.read_csv(run / "orders.csv")
+
+    assert orders["fee"].sum() == sum(row["fees"] for row in rows(folder))
+    assert orders["security"].is_monotonic_increasing
+    assert set(orders["type"]) == {"open", "close"}
+    manifest = json.loads((run / "run_manifest.json").read_text())
+    assert manifest["artifacts"] == sorted(path.name for path in run.iterdir())
+    assert manifest["run_spec"]["fees"] == vars(FeeRules(commission_min=0.25))

@@ -229,7 +229,7 @@ def test_consolidating_twice_gives_the_same_bytes(
 
     consolidated(tmp_path)
 
-    assert len(before) == 5 + 3 * 6  # of a run: manifest, log, summary, equity, positions, trades of AAA
+    assert len(before) == 5 + 3 * 7  # of a run: manifest, log, summary, equity, positions, orders, trades of AAA
     assert files_of(tmp_path) == before
 
 
