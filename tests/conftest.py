@@ -63,6 +63,12 @@ def make_batch(batches: ModuleType) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
+def published(batches: ModuleType) -> Callable[..., Any]:
+    """Publish a job of a batch once more, with other facts; see `results/batches.py`."""
+    return batches.published
+
+
+@pytest.fixture(scope="session")
 def write_batch(batches: ModuleType) -> Callable[..., Path]:
     """Make a batch and the files derived from it in a folder, and return the folder; see `results/batches.py`."""
     from dbatch.results.consolidate import consolidate
@@ -200,7 +206,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients of this process wait a second for a scheduler that does not answer, rather than ten."""
     import distributed
 
-    class Impatient(distributed.Client):  # type: ignore[misc]
+    class Impatient(distributed.Client):
         def __init__(self, *arguments: object, timeout: object = None, **options: object) -> None:
             super().__init__(*arguments, timeout="1s", **options)
 
@@ -266,8 +272,8 @@ def _streams_to(out: IO[bytes], err: IO[bytes]) -> Iterator[None]:
     os.dup2(out.fileno(), 1)
     os.dup2(err.fileno(), 2)
     # Left open: handlers of logs that are made meanwhile go on with them.
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - put back below
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115 - put back below
     try:
         yield
     finally:

@@ -23,8 +23,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     original = frames.read_events
 
     def counting(security: object, rows: int) -> object:
-        seen.append(security.name)  # type: ignore[attr-defined]
-        return original(security, rows)  # type: ignore[arg-type]
+        seen.append(security.name)
+        return original(security, rows)
 
     monkeypatch.setattr(frames, "read_events", counting)
     return seen

@@ -71,7 +71,7 @@ def _row(run: int, security: str, days: int, *, keep: bool) -> PartRow:
     key = _key(run, security)
     if run % FAILS_EVERY == FAILS_EVERY - 1:
         status, error = CAUSES[run // FAILS_EVERY % len(CAUSES)]
-        return PartRow(Receipt(key, security, status, error=error, runtime_sec=0.01, peak_rss_mb=300.0))  # type: ignore[arg-type]
+        return PartRow(Receipt(key, security, status, error=error, runtime_sec=0.01, peak_rss_mb=300.0))
     draw = np.random.default_rng([run, int(security[3:])])
     dates = FIRST_DAY + np.arange(days)
     fills = _fills(dates, np.round(draw.normal(draw.normal(0, 4), 50, days), 2))

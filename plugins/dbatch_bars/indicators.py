@@ -17,12 +17,12 @@ Numbers = Any
 
 def simple_mean(values: Numbers, window: int) -> np.ndarray:
     """Return the mean of the last `window` values, added up anew for each bar: no error is carried along."""
-    return np.asarray(_windows(np.ascontiguousarray(values), window, 0)[0])
+    return np.asarray(_means(np.ascontiguousarray(values), window))
 
 
 def deviation(values: Numbers, window: int, ddof: int = 0) -> np.ndarray:
     """Return the standard deviation of the last `window` values around their mean."""
-    return np.asarray(_windows(np.ascontiguousarray(values), window, ddof)[1])
+    return np.asarray(_deviations(np.ascontiguousarray(values), window, ddof))
 
 
 def exponential_mean(values: Numbers, period: int) -> np.ndarray:
@@ -111,22 +111,43 @@ def _true_range(highs: Numbers, lows: Numbers, closes: Numbers) -> Any:
     return ranges
 
 
+_TOGETHER = 2_048
+"""Windows that are added up side by side, several of them at a time by the processor, within its nearest cache."""
+
+
 @njit(cache=True)
-def _windows(values: Numbers, window: int, ddof: int) -> Any:
+def _means(values: Numbers, window: int) -> Any:
+    """Return the mean of each window, its values added up from the oldest on."""
     means = np.full(values.shape[0], np.nan)
+    for first in range(window - 1, values.shape[0], _TOGETHER):
+        totals = means[first : first + _TOGETHER]
+        totals[:] = 0.0
+        for back in range(window - 1, -1, -1):
+            ones = values[first - back : first - back + totals.shape[0]]
+            for i in range(totals.shape[0]):
+                totals[i] += ones[i]
+        for i in range(totals.shape[0]):
+            totals[i] /= window
+    return means
+
+
+@njit(cache=True)
+def _deviations(values: Numbers, window: int, ddof: int) -> Any:
     deviations = np.full(values.shape[0], np.nan)
-    for i in range(window - 1, values.shape[0]):
-        total = 0.0
-        for j in range(i - window + 1, i + 1):
-            total += values[j]
-        mean = total / window
-        means[i] = mean
-        if window > ddof:
-            squares = 0.0
-            for j in range(i - window + 1, i + 1):
-                squares += (values[j] - mean) * (values[j] - mean)
-            deviations[i] = np.sqrt(squares / (window - ddof))
-    return means, deviations
+    if window <= ddof:
+        return deviations
+    means = _means(values, window)
+    for first in range(window - 1, values.shape[0], _TOGETHER):
+        squares = deviations[first : first + _TOGETHER]
+        squares[:] = 0.0
+        centres = means[first : first + _TOGETHER]
+        for back in range(window - 1, -1, -1):
+            ones = values[first - back : first - back + squares.shape[0]]
+            for i in range(squares.shape[0]):
+                squares[i] += (ones[i] - centres[i]) * (ones[i] - centres[i])
+        for i in range(squares.shape[0]):
+            squares[i] = np.sqrt(squares[i] / (window - ddof))
+    return deviations
 
 
 @njit(cache=True)

@@ -33,7 +33,7 @@ def factor(bars: Any, name: str) -> np.ndarray:
         return _log_ratio(closes, 0, _YEAR)
     if name == "momentum_12m_excl_1m":
         return _log_ratio(closes, _MONTH, _YEAR)
-    kind, length = _WITH_LENGTH.fullmatch(name).groups()  # type: ignore[union-attr]
+    kind, _, length = name.rpartition("_")
     if kind == "rv":
         returns = np.log(closes[1:] / closes[:-1])
         return _late(_windows(returns, int(length)).std(axis=1, ddof=1) * np.sqrt(_YEAR), len(closes))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -35,6 +38,25 @@ def passed(step: int) -> None:
     number, _, time = asked.partition(":")
     if int(number) == step and next(_TIMES) == int(time or 1):
         os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield the name of an empty file beside `path`, which takes its place, flushed, once the block has ended well.
+
+    After an error in the block that file is removed, and what `path` was it still is. Raises OSError.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        move_into_place(temporary, path)
+    finally:
+        with suppress(OSError):  # the error that brought us here says more
+            temporary.unlink(missing_ok=True)
 
 
 def move_into_place(temporary: str | Path, path: Path) -> None:

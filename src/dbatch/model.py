@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from itertools import groupby, repeat
+from operator import is_
+from typing import Any, Final, Literal, NamedTuple
 
 from dbatch.errors import UsageError
+
+UNIVERSE: Final = "UNIVERSE"
+"""The security of a portfolio's job, which stands for all that it looks at; no security has this name."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +109,7 @@ def fee_fault(value: Any) -> str | None:
     return None if is_number and 0.0 <= value < math.inf else f"must be a number of 0 or more, is {value!r}"
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """One strategy with one parameter set over one security.
 
     `config_name` is the security's name as the configuration spells it, `section` its parameters, `key` the
@@ -172,33 +176,28 @@ class Unit:
         return _unit_of, (self.run_id, self.priority, _columns(self.jobs))
 
 
-_Columns = list[tuple[Security, str, str, dict[str, Any], tuple[str, ...], list[tuple[Any, ...]]]]
+_Columns = list[tuple[Security, str, str, list[bytes], dict[str, Any], dict[str, list[Any]], list[FeeRules | None]]]
 
 
 def _columns(jobs: tuple[Job, ...]) -> _Columns:
-    """Return the jobs of each run of equal securities: what is common, the names of what varies, and its values."""
+    """Return the jobs of each run of alike ones: what they share, their keys, and what of their sections differs."""
     columns: _Columns = []
-    first = 0
-    while first < len(jobs):
-        one = jobs[first]
-        alike = (one.security, one.fingerprint, one.config_name, tuple(one.section))
-        last = first + 1
-        while last < len(jobs) and alike == (
-            (job := jobs[last]).security,
-            job.fingerprint,
-            job.config_name,
-            tuple(job.section),
-        ):
-            last += 1
-        block = jobs[first:last]
-        varying = tuple(
-            name for name in one.section if any(not _same(job.section[name], one.section[name]) for job in block)
-        )
-        common = dict(one.section)
-        rows = [(bytes.fromhex(job.key), job.fees, *(job.section[name] for name in varying)) for job in block]
-        columns.append((one.security, one.fingerprint, one.config_name, common, varying, rows))
-        first = last
+    for (security, fingerprint, config_name, names), some in groupby(jobs, _alike):
+        block = list(some)
+        sections = [job.section for job in block]
+        common = dict(sections[0])
+        varying = {}
+        for name in names:
+            values = [section[name] for section in sections]
+            if not (all(map(is_, values, repeat(common[name]))) or all(map(_same, values, repeat(common[name])))):
+                varying[name] = values
+        keys = [bytes.fromhex(job.key) for job in block]
+        columns.append((security, fingerprint, config_name, keys, common, varying, [job.fees for job in block]))
     return columns
+
+
+def _alike(job: Job) -> tuple[Security, str, str, tuple[str, ...]]:
+    return job.security, job.fingerprint, job.config_name, tuple(job.section)
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -206,11 +205,14 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _unit_of(run_id: str, priority: int, columns: _Columns) -> Unit:
-    jobs = [
-        Job(key.hex(), security, fingerprint, name, {**common, **dict(zip(varying, values, strict=True))}, fees)
-        for security, fingerprint, name, common, varying, rows in columns
-        for key, fees, *values in rows
-    ]
+    jobs: list[Job] = []
+    for security, fingerprint, config_name, packed, common, varying, fees in columns:
+        keys = map(bytes.hex, packed)
+        sections = [dict(common) for _ in packed]
+        for name, values in varying.items():
+            for section, value in zip(sections, values, strict=True):
+                section[name] = value
+        jobs += map(Job, keys, repeat(security), repeat(fingerprint), repeat(config_name), sections, fees)
     return Unit(run_id, tuple(jobs), priority)
 
 

@@ -76,7 +76,7 @@ JOB_METRIC_COLUMNS: Final = (
 )
 """The other metrics of a batch's jobs, see `metrics.names.JobMetrics`. Result columns too."""
 
-RESULT_SCHEMA_VERSION: Final = 3
+RESULT_SCHEMA_VERSION: Final = 4
 """Part of every job's key: results of another version are never mixed with these."""
 
 JOB_RESULT_COLUMNS: Final = (

@@ -66,6 +66,10 @@ def test_a_fixed_size_asks_for_no_equity(bars_of: Bars) -> None:
     assert fills(follow(bars_of(*UP), -1, -1, -1, fraction=0.0, units=7)) == [(-7, 12.0)]
 
 
+def test_units_that_are_given_come_before_the_share_of_the_equity(bars_of: Bars) -> None:
+    assert fills(follow(bars_of(*UP), 1, 1, 1, units=7)) == [(7, 12.0)]
+
+
 def test_a_changed_side_is_one_fill_through_zero_sized_at_the_marked_equity(bars_of: Bars) -> None:
     result = follow(bars_of(*UP), 1, -1, -1)
     # long 100 at 12; at 12.5 the equity is 1,050, short 84; 100 + 84 sold at 14

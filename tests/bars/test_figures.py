@@ -77,7 +77,9 @@ def test_what_never_traded_has_no_ratios_and_no_falls(results: list[JobResult]) 
 
 
 def test_columns_of_a_pass_have_the_same_numbers(results: list[JobResult], bars: BarBlock) -> None:
-    columns = columns_of_figures(*pass_through(create_sma_cross_handler({}), SECTIONS, bars)[1:])
+    columns = columns_of_figures(
+        *pass_through(create_sma_cross_handler({}), SECTIONS, bars, lambda fills, ends: None)[1:]
+    )
     for number, result in enumerate(results):
         for name, value in performance_of(result).metrics.items():
             if value is not None and not isinstance(value, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -71,6 +72,21 @@ def test_channels_are_those_of_the_library_a_bar_later(bars: BarBlock) -> None:
 def test_a_mean_carries_no_error_along() -> None:
     values = np.concatenate([[1e16], np.ones(50)])
     assert own.simple_mean(values, 5)[-1] == 1.0
+
+
+@pytest.mark.parametrize("bars_seen", [0, 4, 5, 2_052, 5_000])  # 2,048 windows are added up side by side
+def test_a_window_is_added_up_from_its_oldest_value_on(bars_seen: int) -> None:
+    values = np.random.default_rng(3).normal(100.0, 1.0, bars_seen)
+    windows = [values[i - 4 : i + 1] for i in range(4, bars_seen)]
+    wanted = [np.cumsum(each)[-1] / 5 for each in windows]
+
+    means, deviations = own.simple_mean(values, 5), own.deviation(values, 5)
+
+    assert means.tolist()[4:] == wanted
+    squares = [np.cumsum((each - mean) ** 2)[-1] for each, mean in zip(windows, wanted, strict=True)]
+    assert deviations.tolist()[4:] == [math.sqrt(each / 5) for each in squares]
+    assert np.isnan(means[:4]).all()
+    assert np.isnan(deviations[:4]).all()
 
 
 def test_where_nothing_moved_the_relative_strength_is_in_the_middle() -> None:

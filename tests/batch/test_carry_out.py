@@ -246,7 +246,7 @@ def test_a_resumed_batch_is_the_batch_that_was_asked_for(carried: Carried) -> No
     assert stored.runs == (1, 2, 3)
     chosen = stored.with_stored(in_place())
     assert (chosen.fills, chosen.retries, chosen.runs) == ("none", 2, None)
-    assert [run.run_id for run in stored.plan(chosen).runs] == ["every_1_size_5", "every_2_size_1", "every_2_size_5"]
+    assert stored.plan(chosen).runs.ids == ["every_1_size_5", "every_2_size_1", "every_2_size_5"]
 
 
 def test_a_folder_without_a_batch_is_refused(tmp_path: Path) -> None:

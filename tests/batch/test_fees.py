@@ -134,11 +134,11 @@ def test_another_fee_makes_a_batch_stale(batch_file: Callable[..., Path]) -> Non
 
     options = BatchOptions(execution=SERIAL, isolate="none")
     dbatch.batch.notebook.finish(plan_of(document(1.0), options), options)
-    keys = [{task.job.key for task in plan_of(document(fee), options).tasks} for fee in (1.0, 2.0, None)]
+    keys = [{task.key for task in plan_of(document(fee), options).tasks} for fee in (1.0, 2.0, None)]
 
     assert not keys[0] & keys[1]
     assert not keys[2] & (keys[0] | keys[1])
-    assert {task.job.key for task in stored_batch("out/try").plan(options).tasks} == keys[0]  # what resume makes
+    assert {task.key for task in stored_batch("out/try").plan(options).tasks} == keys[0]  # what resume makes
 
 
 @pytest.mark.parametrize(("value", "shown"), [(-1, "-1"), ("5 bps", "'5 bps'"), (True, "True")])
@@ -206,3 +206,28 @@ def test_orders_say_what_each_cost_of_all_securities_by_name(carried: Callable[.
     manifest = json.loads((run / "run_manifest.json").read_text())
     assert manifest["artifacts"] == sorted(path.name for path in run.iterdir())
     assert manifest["run_spec"]["fees"] == vars(FeeRules(commission_min=0.25))
+
+
+def test_a_grid_beside_a_fee_is_planned_as_a_grid_of_the_fee_is(batch_file: Callable[..., Path]) -> None:
+    options = BatchOptions(execution=SERIAL, isolate="none")
+    fixed = json.loads(batch_file(grid={"size": [1, 3]}, base_args={"commission_bps": 2.0}).read_text())
+    axis = json.loads(batch_file(grid={"commission_bps": [2.0], "size": [1, 3]}).read_text())
+
+    keys = [[task.key for task in plan_of(document, options).tasks] for document in (fixed, axis)]
+
+    assert keys[0] == keys[1]
+    assert len(set(keys[0])) == 4
+
+
+def test_jobs_of_several_fees_go_through_the_events_together_as_alone() -> None:
+    grid = {"commission_bps": [0.0, 1.0, 2.0, 5.0], "quote_size": [100, 200]}
+    together = dbatch.sweep("v1_baseline", grid, data=sample_path(), serial=True, name="together")
+    for run_id, fee, size in (("a", 2.0, 200), ("b", 5.0, 100)):
+        (alone,) = (
+            dbatch.sweep("v1_baseline", {"quote_size": [size]}, data=sample_path(), serial=True, name=run_id,
+                         securities=["VETA"], commission_bps=fee).results().to_dict("records")
+        )  # fmt: skip
+        (same,) = (row for row in rows(together.folder) if row["digest"] == alone["digest"])
+        figures = ("total_pnl", "fees", "sharpe", "win_rate", "max_drawdown", "profit_factor", "key")
+        assert [same[name] for name in figures] == [alone[name] for name in figures]
+        assert same["run_id"] == f"commission_bps_{str(fee).replace('.', '_')}_quote_size_{size}"

@@ -16,6 +16,7 @@ from dbatch.batch.plan import BatchPlan, plan_batch
 from dbatch.batch.probe import seconds_an_event
 from dbatch.config.batch_file import load_batch
 from dbatch.engine.execute import Execution
+from dbatch.engine.packing import jobs_of
 from dbatch.model import Window
 
 Plan = Callable[..., BatchPlan]
@@ -53,7 +54,7 @@ def test_a_handler_that_fails_is_guessed_at(plan: Plan) -> None:
 
 def test_jobs_of_some_dates_alone_are_not_tried(plan: Plan) -> None:
     planned = plan(grid={"size": [1]})
-    context, job = planned.contexts[0], planned.tasks[0].job
+    context, (job,) = planned.contexts[0], jobs_of(planned.tasks[:1])
 
     assert seconds_an_event(context, job)
     assert seconds_an_event(replace(context, window=Window(start_day=20_000)), job) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbatch.batch.options import BatchOptions, MaxFailures, parse_runs
-from dbatch.batch.plan import is_isolated
+from dbatch.batch.planner import is_isolated
 from dbatch.errors import UsageError
 from dbatch.model import Limits
 
@@ -66,10 +66,10 @@ def test_other_fills_are_refused(fills: str) -> None:
 def test_plain_handlers_and_whatever_has_limits_get_processes(
     isolate: str, compiled: bool, limits: Limits, isolated: bool
 ) -> None:
-    assert is_isolated(BatchOptions(isolate=isolate), compiled, limits) is isolated  # type: ignore[arg-type]
+    assert is_isolated(BatchOptions(isolate=isolate), compiled, limits) is isolated
 
 
 @pytest.mark.parametrize("isolate", ["worker", "none"])
 def test_a_limit_that_nothing_could_enforce_is_refused(isolate: str) -> None:
     with pytest.raises(UsageError, match="--isolate process"):
-        is_isolated(BatchOptions(isolate=isolate), True, Limits(memory=1))  # type: ignore[arg-type]
+        is_isolated(BatchOptions(isolate=isolate), True, Limits(memory=1))

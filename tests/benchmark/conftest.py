@@ -33,7 +33,7 @@ def make_series(
 
 def make_report(*several: Series, events: int = 1_000, **subject: object) -> Report:
     usual = {"strategy": "quoting", "code": "c0", "data": {"AAA": "d1", "BBB": "d2"}, "parameters": {"AAA": "p1"}}
-    made = Subject(**{**usual, "window": Window(), "chunk_rows": 100_000, **subject})  # type: ignore[arg-type]
+    made = Subject(**{**usual, "window": Window(), "chunk_rows": 100_000, **subject})
     return Report(made, {"cores": 4, "python": "3.11.7"}, events, 10, several)
 
 

@@ -17,8 +17,10 @@ import pytest
 from dbatch.data.blocks import EventBlock
 from dbatch.data.market import open_market
 from dbatch.data.read import read_events
+from dbatch.engine.fills import fill_table
 from dbatch.engine.job import JobResult
 from dbatch.engine.order import in_order
+from dbatch_closing.trade_types import trade_types
 
 CONFIGS = {
     "closing_strategy": "closing_strategy_config.json",
@@ -72,6 +74,16 @@ def test_the_published_fills_come_out_bit_for_bit(
     signed = [trade[3] if trade[1] == "buy" else -trade[3] for trade in expected]
     assert result.fills.positions.tolist() == np.cumsum(signed).tolist()
     assert result.fills.pnl.tolist() == np.cumsum([trade[4] for trade in expected]).tolist()
+
+
+@pytest.mark.parametrize("security", SECURITIES)
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_published_types_of_trades_follow_from_the_fills(
+    golden: Path, closing: Callable[..., JobResult], name: str, security: str
+) -> None:
+    section = {**section_of(golden, name, security), **PUBLISHED}
+    fills = fill_table(closing(*blocks_of(golden, security, 10**9), security=security, **section).fills).to_pandas()
+    assert trade_types(fills).tolist() == [trade[5] for trade in published(golden, name, security)]
 
 
 @pytest.mark.parametrize("security", ["MODON", "SPINNEYS"])

@@ -51,6 +51,16 @@ def clash_of(grid):
 # --- the product ------------------------------------------------------------------------------------------------
 
 
+@given(grid=grids(), prefix=st.sampled_from(["", "p" * 100]))
+def test_ids_and_positions_made_together_are_those_made_one_by_one(grid, prefix):
+    whole = Grid(grid_of(**grid).axes, prefix)
+    digits = [whole.digits(i) for i in range(whole.size)]
+    columns = [whole.column(axis, range(whole.size)) for axis in range(len(whole.axes))]
+
+    assert list(zip(*columns, strict=True)) == digits
+    assert whole.run_ids(columns) == [whole.run_id(one) for one in digits]
+
+
 def test_the_last_key_changes_fastest_and_expansion_order_is_kept():
     runs = sweep({"refill_interval_sec": [10, 2], "stop": [0.5, -1]}).runs
     assert [run.id for run in runs] == [

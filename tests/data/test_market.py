@@ -82,7 +82,7 @@ def packed_csv(folder: Path) -> None:
 
 @pytest.mark.parametrize("layout", [files, partitioned, dask_parts, one_column, csv_files, packed_csv])
 def test_every_layout_gives_the_same_securities_and_events(tmp_path: Path, layout: object) -> None:
-    layout(tmp_path)  # type: ignore[operator]
+    layout(tmp_path)
     path = tmp_path / "all.parquet" if layout is one_column else tmp_path
 
     market = open_market(path)

@@ -76,7 +76,7 @@ def test_a_report_survives_json() -> None:
 def test_faults_keep_three_examples_of_each_reason_and_count_all() -> None:
     faults = Faults()
     for n in range(10):
-        faults.add("a", lambda n=n: f"ADIB!C{n}", "x" * 1000)  # type: ignore[misc]
+        faults.add("a", lambda n=n: f"ADIB!C{n}", "x" * 1000)
     assert faults.counts == {"a": 10}
     assert [fault.where for fault in faults.examples] == ["ADIB!C0", "ADIB!C1", "ADIB!C2"]
     assert len(faults.examples[0].found) == 40

@@ -25,7 +25,7 @@ class Unruly:
     folder: Path
     file: Path = UNRULY
 
-    def context(self, limits: Limits = Limits()) -> RunContext:  # noqa: B008
+    def context(self, limits: Limits = Limits()) -> RunContext:  # noqa: B008 - frozen
         ref = resolve(self.file.stem, [str(self.file)]).ref
         return RunContext("run", ref, False, {}, Window(), 100_000, str(self.folder), limits, isolated=True)
 

@@ -103,7 +103,7 @@ def test_a_python_handler_on_two_processes_gives_the_fills_of_a_loop_by_hand(mar
     exec(STRATEGY, namespace)
     for security in open_market(str(market)).securities:
         settings = {security.name: {"pids": str(tmp_path / "mine.txt")}}
-        handler = namespace["create_patient_handler"](settings)  # type: ignore[operator]
+        handler = namespace["create_patient_handler"](settings)
         state: dict[str, object] = {}
         book = OrderBook()
         for block in read_events(security, 777):

@@ -128,7 +128,7 @@ def state_for_a_position(params: Params, state: State, event: Event) -> tuple[St
 
 
 @njit(inline="always")
-def oddly_annotated(state: Nowhere) -> Nowhere:  # type: ignore[name-defined]  # noqa: F821
+def oddly_annotated(state: Nowhere) -> Nowhere:  # noqa: F821 - the mistake
     return state.bougt
 
 

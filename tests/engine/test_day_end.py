@@ -47,7 +47,7 @@ def bind(parameters: Parameters) -> Params:
 
 
 def order(parameters: Parameters) -> EventOrder:
-    return parameters.order  # type: ignore[return-value]
+    return parameters.order
 
 
 @njit(inline="always")
@@ -88,7 +88,7 @@ def without_flag(params: Params, state: State) -> tuple[State, tuple[DatedFill]]
 @njit(inline="always")
 def two_for_one(params: Params, state: State, is_last: bool) -> tuple[State, tuple[DatedFill]]:
     dated = DatedFill(0, Fill(1.0, 1, 0.0, 0, 0.0))
-    return state, (dated, dated)  # type: ignore[return-value]
+    return state, (dated, dated)
 
 
 STRATEGY = EventStrategy(Parameters, bind, start, on_event, on_phase=on_phase, on_day_end=on_day_end, order=order)

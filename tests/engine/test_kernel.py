@@ -59,12 +59,12 @@ def on_event(params: Params, state: State, event: Event) -> tuple[State, tuple[F
 
 
 @njit(inline="always")
-def start_bare(params):  # type: ignore[no-untyped-def]
+def start_bare(params):
     return State(0)
 
 
 @njit(inline="always")
-def on_event_bare(params, state, event):  # type: ignore[no-untyped-def]
+def on_event_bare(params, state, event):
     return state, (no_fill(),)
 
 
@@ -94,7 +94,7 @@ def on_event_without_event(params: Params, state: State) -> tuple[State, tuple[F
 
 
 @njit(inline="always")
-def on_event_unknown_name(params: Params, state: State, event: Event) -> tuple[Missing, tuple[Fill]]:  # type: ignore[name-defined]  # noqa: F821
+def on_event_unknown_name(params: Params, state: State, event: Event) -> tuple[Missing, tuple[Fill]]:  # noqa: F821 - the mistake
     return state, (no_fill(),)
 
 

@@ -112,3 +112,8 @@ def test_what_may_be_written_to_is_put_in_order_anew() -> None:
     assert rows_of([block], "time") == [1, 0]
     block.timestamps[:] = [1, 2]
     assert rows_of([block], "time") == [0, 1]
+
+
+@pytest.mark.parametrize("how", ["time", "unstable_time"])
+def test_no_events_are_in_any_order(how: str) -> None:
+    assert in_order([], how) == order.Ordered([], 0)

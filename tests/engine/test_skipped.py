@@ -189,6 +189,7 @@ create_object_handler = handler_of(lambda chunk: Settings.adj_close)
 create_frame_handler = handler_of(own_frame)
 create_frame_attribute_handler = handler_of(own_attribute_of_frame)
 create_called_back_handler = handler_of(lambda chunk: chunk.apply(lambda row: {}["adj_close"], axis=1))
+create_method_handler = handler_of(lambda chunk: chunk.iterows())
 create_row_handler = handler_of(lambda chunk: chunk.set_index("type").loc["auction"])
 """
 
@@ -248,7 +249,7 @@ def test_a_handler_that_misses_data_or_a_column_is_skipped(
     assert (first.part, first.digest) == ("", "")
 
 
-@pytest.mark.parametrize("name", ["dict", "object", "frame", "frame_attribute", "called_back", "row"])
+@pytest.mark.parametrize("name", ["dict", "object", "frame", "frame_attribute", "called_back", "row", "method"])
 def test_a_bug_of_the_handler_itself_is_a_failure(receipts: Callable[..., list[Receipt]], name: str) -> None:
     assert {receipt.status for receipt in receipts(HANDLERS, name)} == {"failed"}
 

@@ -9,19 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from dbatch.data.market import open_market
 from dbatch.data.read import fingerprint
 from dbatch.data.sample import sample_path
+from dbatch.data.securities import open_data
 from dbatch.engine import together
-from dbatch.engine.alone import never, run_one
+from dbatch.engine.alone import run_one
+from dbatch.engine.bars import passage
+from dbatch.engine.fills import fills_of_table
+from dbatch.engine.job import never
 from dbatch.engine.outcome import Outcome
 from dbatch.model import Job, RunContext, Window
 from dbatch.plugins.discovery import resolve
 from dbatch.plugins.loading import load_factory
+from dbatch.results.part import PartBlock, is_lean, publish, read_fills, read_rows, receipts_in
+from dbatch.results.part_rows import table_of_rows
 
-_MEASURED = {"runtime_sec": 0.0, "peak_rss_mb": 0.0, "details": ""}
+_MEASURED: dict[str, Any] = {"runtime_sec": 0.0, "peak_rss_mb": 0.0, "details": "", "part": "", "sha256": "", "row": 0}
 
 
 @pytest.fixture
@@ -42,14 +49,32 @@ def jobs_of(sections: Sequence[dict[str, Any]], securities: int = 1) -> list[Job
 
 def ran_together(context: RunContext, jobs: Sequence[Job]) -> list[list[Outcome]]:
     load = functools.cache(load_factory)
-    return [list(some) for some in together.run_together(context, jobs, load=load, stop=never, hears_signals=False)]
+    found = together.run_together(context, jobs, load=load, stop=never, hears_signals=False)
+    return [outcomes_of(context, some) if isinstance(some, PartBlock) else list(some) for some in found]
+
+
+def outcomes_of(context: RunContext, block: PartBlock) -> list[Outcome]:
+    """Return the rows of `block` one by one, as the part has them that it is published in."""
+    (part,) = {receipt.part for receipt in publish(context.output_dir, block)}
+    folder = Path(context.output_dir)
+    receipts, rows = receipts_in(folder, part), read_rows(folder / part, ["days", "daily_pnl"])
+    fills = [fills_of_table(read_fills(folder, receipt)) for receipt in receipts]
+    return [
+        Outcome(receipt, own, row["days"], row["daily_pnl"])
+        for receipt, own, row in zip(receipts, fills, rows, strict=True)
+    ]
 
 
 def same(one: Outcome, other: Outcome) -> bool:
     receipts = [dataclasses.replace(each.receipt, **_MEASURED) for each in (one, other)]
-    days = [each.days is not None and (each.days.tobytes(), each.daily_pnl.tobytes()) for each in (one, other)]  # type: ignore[union-attr]
     fills = [each.fills is not None and each.fills.digest() for each in (one, other)]
-    return receipts[0] == receipts[1] and days[0] == days[1] and fills[0] == fills[1]
+    return receipts[0] == receipts[1] and days_of(one) == days_of(other) and fills[0] == fills[1]
+
+
+def days_of(outcome: Outcome) -> tuple[list[int], bytes]:
+    assert outcome.days is not None
+    assert outcome.daily_pnl is not None
+    return outcome.days.tolist(), outcome.daily_pnl.tobytes()
 
 
 def sections_of(count: int) -> list[dict[str, Any]]:
@@ -86,7 +111,7 @@ def test_where_the_factory_gives_different_strategies_each_runs_by_itself(
     plain = together.handler_of
 
     def other_every_time(*arguments: Any) -> object:
-        return dataclasses.replace(plain(*arguments), needs=("bid", "ask", "trade")[: next(made) % 3])  # type: ignore[type-var]
+        return dataclasses.replace(plain(*arguments), needs=("bid", "ask", "trade")[: next(made) % 3])
 
     monkeypatch.setattr(together, "handler_of", other_every_time)
     monkeypatch.setattr(together, "run_jobs", None)
@@ -110,3 +135,72 @@ def test_a_sum_of_days_is_that_of_its_fills(context: RunContext) -> None:
         assert outcome.daily_pnl is not None
         assert outcome.fills is not None
         assert np.isclose(outcome.daily_pnl.sum(), outcome.fills.realized.sum(), rtol=1e-12)
+
+
+@pytest.fixture
+def bar_context(context: RunContext) -> RunContext:
+    return dataclasses.replace(context, strategy=resolve("sma_cross", []).ref)
+
+
+def jobs_over_bars(folder: Path, sections: Sequence[dict[str, Any]]) -> list[Job]:
+    """Return a job for each of `sections` over 600 hours of one security, around the first day of 1970."""
+    rng = np.random.default_rng(7)
+    closes = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, 600)))
+    times = np.datetime64("1969-12-20T00:00:00") + np.arange(600) * np.timedelta64(1, "h")
+    rows = [
+        f"{time},{close},{close * 1.01},{close * 0.99},{close},1" for time, close in zip(times, closes, strict=True)
+    ]
+    path = folder / "bars.csv"
+    path.write_text("\n".join(["timestamp,open,high,low,close,volume", *rows]) + "\n")
+    (security,) = open_data(str(path)).securities
+    hashed = fingerprint(security.source)
+    return [Job(f"{number:032d}", security, hashed, security.name, section) for number, section in enumerate(sections)]
+
+
+def test_over_bars_each_outcome_is_that_of_the_job_alone(
+    bar_context: RunContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passage, "FILL_ROOM", 1)  # fills come in several pieces
+    sections = [{"fast": fast, "slow": slow} for fast in range(2, 9) for slow in (12, 20, 35, 700)]
+    jobs = jobs_over_bars(tmp_path, sections)
+
+    groups = ran_together(bar_context, jobs)
+
+    assert max(map(len, groups)) > 20
+    found = [outcome for group in groups for outcome in group]
+    assert {outcome.receipt.trades == 0 for outcome in found} == {True, False}
+    falls = {outcome.receipt.metrics["max_drawdown_start"] for outcome in found}
+    assert any(fall and fall < "1970" for fall in falls)  # days before 1970 have numbers below zero
+    for job, outcome in zip(jobs, found, strict=True):
+        assert same(outcome, run_one(bar_context, job))
+
+
+def test_fills_that_are_not_kept_are_not_published_and_leave_the_same_facts(context: RunContext) -> None:
+    jobs = jobs_of(sections_of(12))
+    lean = dataclasses.replace(context, keep_fills=False)
+    load = functools.cache(load_factory)
+
+    for block in together.run_together(lean, jobs, load=load, stop=never, hears_signals=False):
+        if isinstance(block, PartBlock):
+            (part,) = {receipt.part for receipt in publish(lean.output_dir, block)}
+            receipts = receipts_in(Path(lean.output_dir), part)
+            break
+
+    assert is_lean(part)
+    for receipt in receipts:
+        (job,) = (job for job in jobs if job.key == receipt.key)
+        alone = run_one(context, job).receipt
+        assert dataclasses.replace(receipt, **_MEASURED) == dataclasses.replace(alone, **_MEASURED)
+
+
+def test_blocks_of_one_security_become_the_same_rows_as_one_by_one(context: RunContext) -> None:
+    load = functools.cache(load_factory)
+    jobs = jobs_of(sections_of(80), securities=2)
+    found = together.run_together(context, jobs, load=load, stop=never, hears_signals=False)
+    blocks = [some for some in found if isinstance(some, PartBlock)]
+    assert len(blocks) > 3
+
+    together_table = table_of_rows(blocks)
+
+    alone = pa.concat_tables([table_of_rows([block]) for block in blocks])
+    assert together_table.equals(alone)

@@ -52,7 +52,7 @@ def ask(market: Path) -> Callable[..., RunRequest]:
             "execution": Execution(workers=2, dashboard=False),
             **changes,
         }
-        return RunRequest(strategy, **asked)  # type: ignore[arg-type]
+        return RunRequest(strategy, **asked)
 
     return request
 

@@ -105,7 +105,7 @@ def cause_of(
         reference = read_results(trials.reference(securities=securities).output_dir)
         trials.made.clear()
     variation = Variation("distributed", "2 workers", Execution(workers=2), rows)
-    cause = find_cause(trials, reference, securities[-1], securities, variation, Tolerance())  # type: ignore[arg-type]
+    cause = find_cause(trials, reference, securities[-1], securities, variation, Tolerance())
     return cause, trials
 
 
@@ -303,6 +303,6 @@ def test_faults_between_chunks_are_named(ask: Callable[..., RunRequest], tmp_pat
         request = ask(name, strategy_paths=(str(tmp_path),))
     variation = Variation("distributed", "2 workers", Execution(workers=2), 64)
     trials = HereTrials(request, tmp_path)
-    cause = find_cause(trials, None, "BBB", ("AAA", "BBB"), variation, Tolerance())  # type: ignore[arg-type]
+    cause = find_cause(trials, None, "BBB", ("AAA", "BBB"), variation, Tolerance())
     assert cause.kind == "depends_on_chunks"
     assert cause.evidence.startswith("BBB alone, and in chunks of 64 rows: ")

@@ -86,7 +86,7 @@ def test_every_change_of_fills_between_folders_is_seen(pair: tuple[Path, Path], 
 
 @pytest.mark.parametrize("column", ["trades", "realized_pnl", "position", "market_dates", "strategy_dates", "turnover"])
 def test_every_change_of_a_receipt_between_folders_is_seen(pair: tuple[Path, Path], column: str) -> None:
-    forge(pair[0], "CCC", **{column: 77})
+    forge(pair[0], "CCC", **{column: 77.0 if column in ("realized_pnl", "turnover") else 77})
     found = between(pair)
     assert found.counts == {"equal": 2, "differs": 1}
     assert found.securities[2].difference is not None

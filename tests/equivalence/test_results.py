@@ -133,8 +133,10 @@ def lengthen(folder: Path) -> None:
 def recount(folder: Path) -> None:
     with open_ledger(folder) as ledger:
         old = next(receipt for receipt in ledger.receipts().values() if receipt.security == "BBB")
+        recounted = dataclasses.replace(old, strategy_dates=1)
+        (published,) = publish(folder, [PartRow(recounted, fills=read_fills(folder, old))])
         ledger.forget([old.key])
-        ledger.commit(dataclasses.replace(old, strategy_dates=1))
+        ledger.commit(published)
 
 
 TRADES, SUMMARY = "BBB_trades_timeseries.csv", "backtest_summary.csv"
@@ -207,7 +209,7 @@ def write(folder: Path, **files: str) -> Path:
 
 
 def compared(left: Path, right: Path, **options: object) -> dict[str, SecurityComparison]:
-    found = compare_results(read_results(left), read_results(right), **options)  # type: ignore[arg-type]
+    found = compare_results(read_results(left), read_results(right), **options)
     return {item.security: item for item in found.securities}
 
 

@@ -31,7 +31,7 @@ def few_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(request: RunRequest, **options: object) -> VerifyReport:
-    return verify(VerifyRequest(request, **options))  # type: ignore[arg-type]
+    return verify(VerifyRequest(request, **options))
 
 
 # What holds.

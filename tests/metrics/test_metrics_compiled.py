@@ -40,7 +40,7 @@ def test_compiled_code_uses_nothing_of_another_module_that_an_edit_could_leave_b
     of_ours = {name for module, name in chosen if str(module).startswith("dbatch")}
     assert plain == {"math"}
     assert {module for module, _ in chosen} == {"__future__", "typing", "dbatch.metrics.compiled"}
-    assert of_ours <= {"FLOAT", "FLOATS", "INTS", "ROOM", "ROWS", "compiled"}
+    assert of_ours <= {"FLOAT", "FLOATS", "INTS", "NUMBERS", "ROOM", "ROWS", "compiled"}
 
 
 def test_where_code_cannot_be_kept_it_is_compiled_for_this_process(monkeypatch: pytest.MonkeyPatch) -> None:

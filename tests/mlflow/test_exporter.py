@@ -197,7 +197,7 @@ def test_without_a_uri_it_goes_to_a_file_beside_the_batch(
     monkeypatch.chdir(tmp_path)
     folder = write_batch(tmp_path / "b", four_runs)
 
-    exported(folder, None, "own")  # type: ignore[arg-type]
+    exported(folder, None, "own")
 
     assert (folder / "exports" / "mlflow.sqlite").exists()
     assert [path.name for path in folder.glob("exports/mlruns/*/artifacts/*")] == ["batch_summary.csv"]

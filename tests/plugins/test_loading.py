@@ -1,5 +1,6 @@
 import importlib
 import sys
+from typing import get_type_hints
 
 import pytest
 
@@ -242,3 +243,30 @@ def test_an_installed_strategy_loads_by_its_name(tmp_path, write, entry_point, m
     write(tmp_path, {"shipped_pkg/m.py": FILE.format("m", 55)})
     with pytest.raises(StrategyError, match="files changed"):
         load_factory(ref)
+
+
+def test_an_installed_strategy_keeps_its_modules_when_one_that_built_on_it_is_forgotten(
+    tmp_path, write, entry_point, monkeypatch
+):
+    parameters = """
+        from __future__ import annotations
+        from typing import NamedTuple
+        Size = int
+        class Parameters(NamedTuple):
+            size: Size = 1
+        """
+    files = {"__init__.py": "", "sizes.py": parameters, "m.py": "from shipped_pkg.sizes import Parameters\n"}
+    write(tmp_path / "lib", {f"shipped_pkg/{name}": text for name, text in files.items()})
+    with open(tmp_path / "lib" / "shipped_pkg" / "m.py", "a") as file:
+        file.write(FILE.format("m", 4))
+    monkeypatch.syspath_prepend(str(tmp_path / "lib"))
+    installed = resolve("m", entry_points=[entry_point("m", "shipped_pkg.m:create_m_handler")]).ref
+    make_handler(installed, {})
+    write(tmp_path, {"mine.py": "from shipped_pkg.m import Parameters\n" + FILE.format("mine", 5)})
+    make_handler(ref_of("mine", tmp_path / "mine.py"), {})
+    write(tmp_path, {"mine.py": FILE.format("mine", 6)})
+    assert make_handler(ref_of("mine", tmp_path / "mine.py"), {})() == 6
+
+    make_handler(installed, {})
+
+    assert get_type_hints(declared_parameters(installed)) == {"size": int}

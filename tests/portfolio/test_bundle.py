@@ -40,7 +40,16 @@ options: {winsorize_limits: [0.5, 0.2], neutralize_by: sector, color: red}
 colour: red
 """
     found = " | ".join(faults(tmp_path, text))
-    for part in ("colour: unknown", "'value'", "factors[1].weight", "'down'", "options.winsorize_limits", "neutralize_by", "color", "add up to 0.4"):  # fmt: skip  # noqa: E501
+    for part in (
+        "colour: unknown",
+        "'value'",
+        "factors[1].weight",
+        "'down'",
+        "options.winsorize_limits",
+        "neutralize_by",
+        "color",
+        "add up to 0.4",
+    ):
         assert part in found
 
 

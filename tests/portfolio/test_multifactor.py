@@ -48,7 +48,15 @@ def test_it_equals_the_slow_pandas_version_on_an_invented_universe(
     panel: Callable[..., pd.DataFrame], account_of: Account, twin: ModuleType
 ) -> None:
     closes = panel()
-    found = account_of(closes, "2019-06-03", "2021-06-30", commission_bps=3.0, half_spread_bps=2.0, impact_bps=1.0, max_gross_exposure=1.5)  # fmt: skip  # noqa: E501
+    found = account_of(
+        closes,
+        "2019-06-03",
+        "2021-06-30",
+        commission_bps=3.0,
+        half_spread_bps=2.0,
+        impact_bps=1.0,
+        max_gross_exposure=1.5,
+    )
     expected = twin.twin(closes, FACTORS, gross=1.5, bps=6.0, capital=1e6, start="2019-06-03", end="2021-06-30")
     assert_is_twin(found, expected)
     assert len(found.orders.days) > 100

@@ -14,7 +14,11 @@ import pytest
 import dbatch
 from dbatch.batch import RunRequest, make_plan, run
 from dbatch.engine.execute import Execution
-from dbatch.errors import ConfigError, UsageError
+from dbatch.errors import ConfigError, DataError, UsageError
+from dbatch.model import Window
+from dbatch.reference.plain_universe import account_of
+from dbatch.report.write import write_report
+from dbatch_portfolio.multifactor_long_short import create_multifactor_long_short_handler
 
 BATCH = """
 batch_name: factors
@@ -155,3 +159,20 @@ def test_a_universe_in_a_manifest_can_be_read_back(universe: Path) -> None:
     output_dir = run(request("one")).output_dir
     assert json.loads((output_dir / "run_manifest.json").read_text())["data"]["securities"]["UNIVERSE"]
     assert stored_job(output_dir, "UNIVERSE").security == make_plan(request("one")).jobs[0].security
+
+
+@pytest.mark.usefixtures("universe")
+def test_a_run_of_a_portfolio_has_a_page() -> None:
+    output_dir = run(request("one")).output_dir
+
+    assert write_report(output_dir).stat().st_size > 10_000
+
+
+@pytest.mark.usefixtures("universe")
+def test_dates_without_bars_fail_for_the_same_reason_in_the_reference() -> None:
+    job = make_plan(request("one")).jobs[0]
+    window = Window(start_day=40_000)
+    strategy = create_multifactor_long_short_handler({})
+
+    with pytest.raises(DataError, match="no bars among the dates asked for"):
+        account_of(strategy, job, window)

@@ -37,7 +37,7 @@ def test_the_plain_reader_finds_the_bars_that_the_engine_finds(
     tmp_path: Path, text: str, options: dict[str, object]
 ) -> None:
     (tmp_path / "aa.csv").write_text(text)
-    securities = open_bars(tmp_path / "aa.csv", **options).securities  # type: ignore[arg-type]
+    securities = open_bars(tmp_path / "aa.csv", **options).securities
     assert sum(len(load_bars(one)) for one in securities) > 1
     for one in securities:
         assert_same(read_whole_bars(one, Window()), load_bars(one))

@@ -17,7 +17,7 @@ from dbatch.engine.fills import Fills, fill_table
 from dbatch.metrics.job import job_performance
 from dbatch.model import Receipt
 from dbatch.results.ledger import Planned, open_ledger
-from dbatch.results.part import PartRow, publish
+from dbatch.results.part import PartRow, is_lean, publish, read_fills, read_rows
 from dbatch.schema import JOB_METRIC_COLUMNS
 
 FIRST_DAY = 20_192  # 2025-04-14
@@ -94,6 +94,14 @@ def make_batch(
                 ledger.commit(*(row.receipt for row in unit))
         receipts = ledger.receipts()
     return {job: receipts[key] for job, key in of_job.items()}
+
+
+def published(folder: Path, receipt: Receipt) -> Receipt:
+    """Publish the job of `receipt` once more in a part of its own, with the facts that it has now."""
+    row = read_rows(folder / receipt.part, ["days", "daily_pnl"])[receipt.row]
+    fills = None if is_lean(receipt.part) else read_fills(folder, receipt)
+    (found,) = publish(folder, [PartRow(receipt, row["days"], row["daily_pnl"], fills)])
+    return found
 
 
 def fills_of(job: MadeJob) -> Fills:

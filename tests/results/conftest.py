@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -20,3 +22,9 @@ def consolidated() -> Callable[..., Consolidation]:
             return consolidate(folder, ledger, **options)
 
     return run
+
+
+@pytest.fixture
+def run(batches: ModuleType) -> Callable[..., Any]:
+    """A run by its jobs; "AAA" is one success."""
+    return lambda jobs=None, **more: batches.MadeRun({"AAA": "success"} if jobs is None else jobs, **more)

@@ -17,28 +17,17 @@ import pyarrow as pa
 import pytest
 
 from dbatch.errors import OutputError
-from dbatch.model import Receipt
 from dbatch.results import verified
-from dbatch.results.consolidate import is_consolidated, read_results, read_summary, result_digest, summary_of
+from dbatch.results.consolidate import is_consolidated, read_results, read_summary, summary_of
 from dbatch.results.job_table import JOB_KINDS
 from dbatch.results.ledger import DERIVED, open_ledger
-from dbatch.schema import JOB_METRIC_COLUMNS, JOB_RESULT_COLUMNS, RUN_SUMMARY_COLUMNS
+from dbatch.schema import JOB_METRIC_COLUMNS, RUN_SUMMARY_COLUMNS
 
 Make = Callable[..., Any]
 
 
-@pytest.fixture
-def run(batches: ModuleType) -> Make:
-    """A run by its jobs; "AAA" is one success."""
-    return lambda jobs=None, **more: batches.MadeRun({"AAA": "success"} if jobs is None else jobs, **more)
-
-
 def rows_of(table: pa.Table) -> list[dict[str, Any]]:
     return list(table.to_pylist())
-
-
-def manifest_of(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / "batch_manifest.json").read_text()))
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -192,7 +181,8 @@ def test_a_success_whose_part_is_not_what_was_published_is_not_shown(
     assert jobs[0]["realized_pnl"] is None
     assert found.damaged == tuple(sorted(receipts[name, "AAA"].key for name in ("run0", "run1")))
     assert (found.runs, found.jobs) == ({"cancelled": 2, "success": 1}, {"cancelled": 2, "success": 1})
-    assert manifest_of(tmp_path)["run_results_summary"]["counts"] == {"success": 1, "cancelled": 2}
+    manifest = json.loads((tmp_path / "batch_manifest.json").read_text())
+    assert manifest["run_results_summary"]["counts"] == {"success": 1, "cancelled": 2}
 
 
 def test_a_success_in_another_jobs_row_is_not_shown(
@@ -283,12 +273,12 @@ def test_what_is_missing_is_empty_in_csv_and_null_in_json(
 
 
 def test_numbers_that_are_not_finite_are_missing(
-    tmp_path: Path, run: Make, make_batch: Make, consolidated: Make
+    tmp_path: Path, run: Make, make_batch: Make, published: Make, consolidated: Make
 ) -> None:
     receipts = make_batch(tmp_path, [run()])
     odd = replace(receipts["run0", "AAA"], realized_pnl=math.inf, turnover=math.nan)
     with open_ledger(tmp_path) as ledger:
-        ledger.improve(odd)
+        ledger.improve(published(tmp_path, odd))
 
     consolidated(tmp_path)
 
@@ -346,109 +336,9 @@ def test_parameters_that_vary_are_columns_of_their_own_type(
     assert results.column("param.AAA.late").to_pylist() == [None, 3, 3]
 
 
-def test_the_manifest_tells_what_was_asked_and_how_it_ended(
-    tmp_path: Path, batches: ModuleType, run: Make, make_batch: Make, consolidated: Make
-) -> None:
-    make_batch(tmp_path, [run(parameters={"size": 1}), run({"AAA": "oom", "BBB": None}, parameters={"size": 2})])
-
-    consolidated(tmp_path)
-
-    manifest = manifest_of(tmp_path)
-    assert (manifest["schema"], manifest["batch_name"], manifest["status"]) == ("dbatch.batch/1", "nightly", "finished")
-    assert (manifest["created_at"], manifest["total_runtime_sec"]) == (manifest["started_at"], 90.5)
-    assert (manifest["git_commit_hash"], manifest["git_dirty"], manifest["seed"]) == ("abc1234", True, 7)
-    assert manifest["run_results_summary"] == {
-        "total_runs": 2,
-        "success_count": 1,
-        "failed_count": 1,
-        "skipped_count": 0,
-        "counts": {"success": 1, "oom": 1},
-        "run_ids": ["run0", "run1"],
-    }
-    assert manifest["jobs"] == {"planned": 3, "counts": {"success": 1, "cancelled": 1, "oom": 1}, "attempts": 2}
-    first = manifest["expanded_runs"][0]
-    assert (first["run_id"], first["index"], first["strategy"], first["tags"]) == ("run0", 0, "made_up", ["test"])
-    assert [one["parameters"] for one in manifest["expanded_runs"]] == [{"size": 1}, {"size": 2}]
-    lines = (tmp_path / "batch_manifest.json").read_text().splitlines()
-    assert sum('"index":' in line for line in lines) == 2
-
-
-def test_the_first_errors_are_told_with_how_many_runs_had_them(
-    tmp_path: Path, batches: ModuleType, run: Make, make_batch: Make, consolidated: Make
-) -> None:
-    errors = ["a", "b", "a", "c", "d", "e", "f"]
-    make_batch(tmp_path, [run({"AAA": batches.MadeJob("failed", error=error)}) for error in errors])
-
-    consolidated(tmp_path, run_folders=False)
-
-    summary = json.loads((tmp_path / "batch_summary.json").read_text())
-    assert summary["error_summary"] == [
-        {"error": f"AAA: {error}", "runs": 2 if error == "a" else 1} for error in ("a", "b", "c", "d", "e")
-    ]
-    assert (summary["total_runs"], summary["failed_count"]) == (7, 7)
-
-
-def test_a_ledger_without_facts_or_runs_gives_empty_files(tmp_path: Path, consolidated: Make) -> None:
-    found = consolidated(tmp_path)
-
-    assert (found.runs, found.jobs, found.damaged) == ({}, {}, ())
-    assert (len(read_results(tmp_path)), len(read_summary(tmp_path))) == (0, 0)
-    assert (manifest_of(tmp_path)["batch_name"], manifest_of(tmp_path)["expanded_runs"]) == (None, [])
-    assert len(result_digest(tmp_path)) == 64
-
-
 def test_files_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"results\.parquet: not readable .*'dbatch merge"):
         read_results(tmp_path)
-
-
-def test_the_digest_does_not_depend_on_how_the_batch_was_carried_out(
-    tmp_path: Path, run: Make, make_batch: Make, consolidated: Make
-) -> None:
-    runs = [run({"AAA": "success", "BBB": "failed"}), run(), run()]
-    for folder, unit_jobs, keep_fills in (("a", 1, True), ("b", 4, False)):
-        receipts = make_batch(tmp_path / folder, runs, unit_jobs=unit_jobs, keep_fills=keep_fills)
-        if folder == "b":
-            slower = [replace(receipt, runtime_sec=9.0, peak_rss_mb=1.0) for receipt in receipts.values()]
-            with open_ledger(tmp_path / folder) as ledger:
-                ledger.improve(*slower)
-        consolidated(tmp_path / folder)
-
-    assert result_digest(tmp_path / "a") == result_digest(tmp_path / "b")
-    assert (tmp_path / "a" / "results.parquet").read_bytes() != (tmp_path / "b" / "results.parquet").read_bytes()
-
-
-@pytest.mark.parametrize("change", ["digest", "a number", "a status", "a missing number"])
-def test_the_digest_changes_with_any_result(
-    tmp_path: Path, run: Make, make_batch: Make, consolidated: Make, change: str
-) -> None:
-    receipts = make_batch(tmp_path, [run()])
-    consolidated(tmp_path)
-    before = result_digest(tmp_path)
-    (old,) = receipts.values()
-    with open_ledger(tmp_path) as ledger:
-        ledger.forget([old.key])
-        ledger.commit(_changed(old, change))
-
-    consolidated(tmp_path)
-
-    assert result_digest(tmp_path) != before
-
-
-def _changed(old: Receipt, change: str) -> Receipt:
-    if change == "digest":
-        return replace(old, digest="0" * 64)
-    if change == "a number":
-        return replace(old, metrics={**old.metrics, "sharpe": math.nextafter(old.metrics["sharpe"], 100.0)})
-    if change == "a missing number":
-        return replace(old, metrics={**old.metrics, "sortino": None})
-    return Receipt(old.key, old.security, "failed")
-
-
-def test_result_columns_are_columns_and_no_measurement_is_one() -> None:
-    assert set(JOB_RESULT_COLUMNS) < set(JOB_KINDS)
-    measured = {"rows", "rows_skipped", "runtime_sec", "peak_rss_mb", "error", "key", "stale", "params_hash"}
-    assert set(JOB_KINDS) - set(JOB_RESULT_COLUMNS) == measured
 
 
 def test_consolidating_imports_no_pandas(tmp_path: Path, run: Make, make_batch: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sqlite3
 import subprocess
@@ -13,8 +14,10 @@ import pytest
 from dbatch.errors import OutputError
 from dbatch.model import Receipt
 from dbatch.results.ledger import LEDGER_NAME, open_ledger, read_receipts
+from dbatch.results.part import PartRow, publish
+from dbatch.schema import JOB_METRIC_COLUMNS
 
-RECEIPT = Receipt("k1", "NA", "success", part="parts/k1/k1.parquet", trades=3, realized_pnl=0.1 + 0.2, notes=("a",))
+RECEIPT = Receipt("k1", "NA", "success", digest="d", trades=3, realized_pnl=0.1 + 0.2, notes=("a",))
 
 
 def test_a_receipt_comes_back_bit_for_bit(tmp_path: Path) -> None:
@@ -23,6 +26,22 @@ def test_a_receipt_comes_back_bit_for_bit(tmp_path: Path) -> None:
 
     with open_ledger(tmp_path) as ledger:
         assert ledger.receipts() == {"k1": RECEIPT}
+
+
+def test_of_a_success_with_a_part_the_facts_come_from_there_and_the_rest_of_one_whose_part_is_gone(
+    tmp_path: Path,
+) -> None:
+    metrics = dict.fromkeys(JOB_METRIC_COLUMNS) | {"sharpe": 0.1 + 0.2, "max_drawdown_start": "2024-02-29"}
+    said = dataclasses.replace(RECEIPT, output="hello", first_day=19_000, metrics=metrics, runtime_sec=1.5)
+    with open_ledger(tmp_path) as ledger:
+        (placed,) = publish(tmp_path, [PartRow(said)])
+        ledger.commit(placed)
+
+        assert ledger.receipts() == {"k1": placed}
+
+        (tmp_path / placed.part).write_bytes(b"?")
+        place = {name: getattr(placed, name) for name in ("part", "row", "sha256", "digest", "runtime_sec")}
+        assert ledger.receipts() == {"k1": Receipt("k1", "NA", "success", **place)}
 
 
 def test_a_second_receipt_of_a_job_replaces_the_first(tmp_path: Path) -> None:

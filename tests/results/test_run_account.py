@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from dbatch.results.daily_pnl import Daily
 from dbatch.results.run_account import equity_csv, positions_csv
-from dbatch.results.verified import Daily
 
 
 def test_a_day_of_any_security_is_a_day_of_the_run() -> None:

@@ -21,12 +21,6 @@ TRADES = "AAA_trades_timeseries.csv"
 
 
 @pytest.fixture
-def run(batches: ModuleType) -> Make:
-    """A run by its jobs; "AAA" is one success."""
-    return lambda jobs=None, **more: batches.MadeRun({"AAA": "success"} if jobs is None else jobs, **more)
-
-
-@pytest.fixture
 def one_run(tmp_path: Path, run: Make, make_batch: Make, consolidated: Make) -> Path:
     """The folder of the only run of a batch, which has one success."""
     make_batch(tmp_path, [run()])

@@ -56,9 +56,9 @@ def test_prior_trials_are_added_and_lower_what_is_believed(noise: Path) -> None:
     few, many = batch_statistics(noise), batch_statistics(noise, prior_trials=500)
 
     assert many.trials.total == 511
-    assert many.expected_maximum > few.expected_maximum  # type: ignore[operator]
-    assert many.best.dsr < few.best.dsr  # type: ignore[union-attr, operator]
-    assert many.best.psr == few.best.psr  # type: ignore[union-attr]
+    assert many.expected_maximum > few.expected_maximum
+    assert many.best.dsr < few.best.dsr
+    assert many.best.psr == few.best.psr
 
 
 def test_fewer_than_no_prior_trials_are_refused(noise: Path) -> None:

@@ -224,7 +224,7 @@ def test_trials_that_stand_still_in_a_half_are_ranked_as_0() -> None:
 )
 def test_what_cannot_be_is_refused_in_a_line(call: object, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        call()  # type: ignore[operator]
+        call()
 
 
 def test_fewer_days_or_more_trials_make_fewer_blocks() -> None:

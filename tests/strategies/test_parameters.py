@@ -5,7 +5,7 @@ import pytest
 from annotated_types import Ge, Gt, Le
 
 from dbatch.errors import ConfigError
-from dbatch.strategies.parameters import REQUIRED, describe, validate
+from dbatch.strategies.parameters import REQUIRED, accepted_each, describe, looks_at_values_alone, validate
 
 
 class Parameters(NamedTuple):
@@ -26,6 +26,11 @@ class ByName(NamedTuple):
 
     def for_security(self, security):
         return self if self.size is not None else self._replace(size=len(security))
+
+
+class Checking(Parameters):
+    def __new__(cls, **values):
+        return super().__new__(cls, **values)
 
 
 def faults_of(values, parameters=Parameters):
@@ -164,3 +169,16 @@ def test_a_fault_of_the_file_alone_names_the_file_alone():
 
 def test_what_is_not_set_may_follow_from_the_securitys_name():
     assert validate(ByName, {"ADIB": {}, "IHC": {"size": 9}}, "c") == {"ADIB": ByName(4), "IHC": ByName(9)}
+
+
+@pytest.mark.parametrize(("parameters", "alone"), [(Parameters, True), (ByName, False), (Checking, False)])
+def test_values_are_looked_at_alone_but_where_a_class_makes_its_instances_itself(parameters, alone):
+    assert looks_at_values_alone(parameters) is alone
+
+
+def test_values_of_one_parameter_are_kept_as_those_of_a_whole_section():
+    assert accepted_each(Parameters, "levels", [[1, 2.0], []]) == [(1, 2), ()]
+
+
+def test_of_values_with_a_fault_none_is_kept():
+    assert accepted_each(Parameters, "quote_size", [1, -1]) is None

@@ -109,7 +109,7 @@ def test_the_handler_gets_the_security_and_a_section_of_its_own() -> None:
             seen.update(security=security, config=config)
             return state
 
-        handler.parameters = Awkward  # type: ignore[attr-defined]
+        handler.parameters = Awkward
         return handler
 
     backtest(create_looking_handler, TICKS, security="ADIB", ticks=5, strategy="x", size=7)
@@ -137,7 +137,7 @@ def test_an_outcome_cannot_be_changed() -> None:
     outcome = backtest(create_buyer_handler, TICKS)
 
     with pytest.raises(dataclasses.FrozenInstanceError):
-        outcome.position = 5  # type: ignore[misc]
+        outcome.position = 5
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_chunk_of_no_rows_is_refused() -> None:
 
 def test_a_strategy_that_is_neither_name_nor_factory_is_refused() -> None:
     with pytest.raises(UsageError, match="the strategy is EventStrategy, must be its name or its create_"):
-        backtest(create_v1_baseline_handler({}), TICKS)  # type: ignore[arg-type]
+        backtest(create_v1_baseline_handler({}), TICKS)
 
 
 def test_ticks_may_be_of_any_kind_that_a_file_may_have() -> None:

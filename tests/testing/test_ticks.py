@@ -103,7 +103,7 @@ def test_a_line_that_cannot_be_read_is_named_with_what_would_be_right(line: str,
 
 def test_a_list_of_lines_is_no_line() -> None:
     with pytest.raises(UsageError, match=r"line 1, .*: is list, must be text"):
-        ticks_of(["10:00 bid 10.00"])  # type: ignore[arg-type]
+        ticks_of(["10:00 bid 10.00"])
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

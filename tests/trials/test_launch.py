@@ -74,7 +74,7 @@ def trial(folder: Path, strategy: str, kind: str = "reference", how: How | None 
         output_dir=str(folder / "results" / strategy),
         execution=Execution(serial=True),
     )
-    return Trial(kind, request, how or How())  # type: ignore[arg-type]
+    return Trial(kind, request, how or How())
 
 
 def trades(folder: Path) -> list[int]:

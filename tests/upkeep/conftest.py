@@ -28,7 +28,7 @@ def receipt_of(run: int, security: str, error: str = "", **facts: Any) -> Receip
     """The receipt of a job: a success, or with `error` ("status: text") what it says."""
     status, _, text = error.partition(": ")
     common = {"runtime_sec": 0.5, "peak_rss_mb": 100.0, "digest": "" if error else key_of(run, security)[::-1], **facts}
-    return Receipt(key_of(run, security), security, status or "success", error=text, **common)  # type: ignore[arg-type]
+    return Receipt(key_of(run, security), security, status or "success", error=text, **common)
 
 
 def publish_run(folder: Path, receipts: Sequence[Receipt]) -> list[Receipt]:

@@ -204,7 +204,7 @@ def test_a_plain_run_is_checked_as_far_as_it_makes_sense(make_run: Callable[...,
 def test_a_folder_of_something_else_is_refused_and_not_made(tmp_path: Path) -> None:
     for look in (check_folder, repair):
         with pytest.raises(OutputError):
-            look(tmp_path / "nothing")  # type: ignore[operator]
+            look(tmp_path / "nothing")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -42,7 +42,7 @@ def driver_in(folder: Path) -> Iterator[subprocess.Popen[str]]:
     finally:
         process.kill()
         process.wait()
-        process.stdout.close()  # type: ignore[union-attr]
+        process.stdout.close()
 
 
 def test_a_second_driver_is_refused_with_process_and_host_of_the_first(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_other_fills_of_the_same_job_are_told_and_the_first_ones_stay(
 def test_a_job_planned_from_other_inputs_is_told(make_batch: MakeBatch) -> None:
     here, there = make_batch("here"), make_batch("there")
     with open_ledger(there) as ledger:
-        jobs = [dataclasses.replace(job, key="f" * 32) if job.run == 1 else job for job in ledger.planned()]
+        jobs = [job._replace(key="f" * 32) if job.run == 1 else job for job in ledger.planned()]
         ledger.plan(list(ledger.runs()), jobs)
 
     conflicts = merge(here, [there]).conflicts
@@ -220,7 +220,7 @@ def test_damaged_parts_of_the_batch_itself_are_counted(make_batch: MakeBatch) ->
 def test_stale_results_stay_marked(make_batch: MakeBatch, tmp_path: Path) -> None:
     half = make_batch("left", runs=[0], total=1)
     with open_ledger(half) as ledger:
-        planned = [dataclasses.replace(job, stale=True) for job in ledger.planned()]
+        planned = [job._replace(stale=True) for job in ledger.planned()]
         ledger.plan(list(ledger.runs()), planned)
 
     merge(tmp_path / "all", [half])

@@ -5,19 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import operator
-import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from bars_monolithic import bigbar, room, sma_cross
+from ticks import golden_folder
 
 from dbatch.data.bars import BarBlock, bar_block
 from dbatch.engine.bars.figures import columns_of_figures
@@ -27,7 +26,6 @@ from dbatch.engine.performance import performance_of
 from dbatch_bars.bigbar import WARM_UP, create_bigbar_handler, restricted_bars
 from dbatch_bars.sma_cross import create_sma_cross_handler
 
-PROJECT = Path(__file__).resolve().parents[2]
 TARGET = 1.3
 SETS_A_PASS = 256
 BIGBAR_NAMES = ("atr_period", "k_atr_int", "uptail_max_ratio_int", "previous_weight_int", "buffer_ratio_int")
@@ -70,7 +68,7 @@ class Row:
 
 def read(name: str) -> BarBlock:
     """Return the golden bars of a file."""
-    folder = Path(os.environ.get("DBATCH_GOLDEN_DIR", PROJECT / "../shared/golden")) / "bars"
+    folder = golden_folder() / "bars"
     if not (folder / name).exists():
         sys.exit(f"no {name} in {folder}; set DBATCH_GOLDEN_DIR to the folder above bars")
     frame = pd.read_csv(folder / name, dtype=str).rename(columns=str.lower)
@@ -89,7 +87,7 @@ def bigbar_case(every: int) -> Case:
     def bare(one: Set) -> Answer:
         period, k, uptail, previous, buffer = one
         scalars = (WARM_UP, period, k / 10, uptail / 10, previous / 10, buffer / 100)
-        return bigbar(bars.opens, bars.highs, bars.lows, bars.closes, restricted, *scalars, out)  # type: ignore[no-any-return]
+        return bigbar(bars.opens, bars.highs, bars.lows, bars.closes, restricted, *scalars, out)
 
     sets = tuple(one for number, one in enumerate(grid) if number // SETS_A_PASS % every == 0)
     return Case("bigbar", create_bigbar_handler({}), bars, len(bars) - WARM_UP, BIGBAR_NAMES, sets, bare)
@@ -101,7 +99,7 @@ def sma_case() -> Case:
     out = room(len(bars))
 
     def bare(one: Set) -> Answer:
-        return sma_cross(bars.opens, bars.closes, *one, out)  # type: ignore[no-any-return]
+        return sma_cross(bars.opens, bars.closes, *one, out)
 
     sets = tuple(product(range(5, 75), range(75, 141)))
     return Case("sma_cross", create_sma_cross_handler({}), bars, len(bars), ("fast", "slow"), sets, bare)
@@ -117,7 +115,7 @@ def shipped(case: Case, sets: Sequence[Set]) -> list[Answer]:
     """Return the answers of `sets` as a sweep gets them, in columns; all metrics of every set are computed."""
     found: list[Answer] = []
     for sections in passes(case, sets):
-        passed = pass_through(case.strategy, sections, case.bars)
+        passed = pass_through(case.strategy, sections, case.bars, lambda fills, ends: None)
         trips = columns_of_figures(*passed[1:])["round_trips"]
         found += zip(trips.tolist(), passed.amounts[:, 2].tolist(), passed.amounts[:, 1].tolist(), strict=True)
     return found

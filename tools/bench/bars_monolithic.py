@@ -12,7 +12,7 @@ from numba import njit
 
 
 @njit(nogil=True, error_model="numpy")
-def bigbar(opens, highs, lows, closes, restricted, first, period, k, uptail, previous, buffer, out):  # type: ignore[no-untyped-def]
+def bigbar(opens, highs, lows, closes, restricted, first, period, k, uptail, previous, buffer, out):
     """BigBar from bar `first` on; `restricted` marks the ends of weeks."""
     alpha = 1.0 / period
     total = atr = 0.0
@@ -80,7 +80,7 @@ def bigbar(opens, highs, lows, closes, restricted, first, period, k, uptail, pre
 
 
 @njit(nogil=True, error_model="numpy")
-def sma_cross(opens, closes, fast, slow, out):  # type: ignore[no-untyped-def]
+def sma_cross(opens, closes, fast, slow, out):
     """SMA cross, long and short, filled at the next open; 95 % of the equity, whole units."""
     cash = peak = 100_000.0
     fall = entry = fast_sum = slow_sum = 0.0
@@ -116,6 +116,47 @@ def sma_cross(opens, closes, fast, slow, out):  # type: ignore[no-untyped-def]
         else:
             fall = max(fall, 1.0 - equity / peak)
     return trades, cash + units * (closes[-1] - entry), fall
+
+
+@njit(nogil=True, error_model="numpy")
+def sma_long(closes, fast, slow, size, fee):  # type: ignore[no-untyped-def]
+    """SMA cross, long only, `size` units filled at this close, `fee` a share of each fill's value.
+
+    Returns trades, the open one among them, total return and deepest fall as shares, and Sharpe of the bars, not scaled
+    to years.
+    """
+    cash = peak = before = 100_000.0
+    fall = fast_sum = slow_sum = total = squares = 0.0
+    units = trades = 0
+    for i in range(closes.shape[0]):
+        close = closes[i]
+        fast_sum += close
+        slow_sum += close
+        if i >= fast:
+            fast_sum -= closes[i - fast]
+        if i >= slow:
+            slow_sum -= closes[i - slow]
+        if i >= slow - 1 and i >= fast - 1:
+            difference = fast_sum / fast - slow_sum / slow
+            if difference > 0.0 and units == 0:
+                cash -= size * close * (1.0 + fee)
+                units = size
+                trades += 1
+            elif difference < 0.0 and units != 0:
+                cash += size * close * (1.0 - fee)
+                units = 0
+        equity = cash + units * close
+        change = equity / before - 1.0
+        total += change
+        squares += change * change
+        before = equity
+        if equity > peak:
+            peak = equity
+        else:
+            fall = max(fall, 1.0 - equity / peak)
+    mean = total / closes.shape[0]
+    spread = (squares / closes.shape[0] - mean * mean) ** 0.5
+    return trades, before / 100_000.0 - 1.0, fall, mean / spread if spread > 0.0 else 0.0
 
 
 def room(bars: int) -> np.ndarray:

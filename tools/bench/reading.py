@@ -56,7 +56,7 @@ def medians(ways: Mapping[str, Callable[[], int]], runs: int) -> dict[str, Cost]
 
 def count(blocks: Iterable[object]) -> int:
     """Return how many events `blocks` hold."""
-    return sum(len(block) for block in blocks)  # type: ignore[arg-type]
+    return sum(len(block) for block in blocks)
 
 
 def cached(runs: int) -> tuple[str, dict[str, Cost]]:
@@ -152,7 +152,7 @@ def table(facts: dict[str, object]) -> str:
     """Return what was measured as text for people."""
     lines = [f"nanoseconds an event, {facts['data']}", f"{'':22}{'CPU':>8}{'wall':>8}"]
     for part in ("cached", "streamed"):
-        for name, cost in facts[part].items():  # type: ignore[attr-defined]
+        for name, cost in facts[part].items():
             lines.append(f"{name:22}{cost['cpu']:8.1f}{cost['wall']:8.1f}")
     lines += [
         f"decoding / mapping and checking, CPU: {facts['cache_ratio']:.1f}",

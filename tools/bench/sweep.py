@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ticks import golden_folder
+
 from dbatch.batch.carry_out import carry_out
 from dbatch.batch.options import BatchOptions
 from dbatch.batch.plan import plan_batch
@@ -162,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sets", type=int, default=5_000)
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     chosen = parser.parse_args(arguments)
-    golden = Path(os.environ.get("DBATCH_GOLDEN_DIR", "../shared/golden")).resolve() / "ticks"
+    golden = golden_folder().resolve() / "ticks"
     data = golden if golden.is_dir() else sample_path()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(chosen.strategy, data, chosen.sets, Path(folder))

@@ -20,7 +20,7 @@ GOLDEN = "golden ticks"
 
 
 def golden_folder() -> Path:
-    """Return where the real ticks are, or would be."""
+    """Return where the real data are, or would be."""
     return Path(os.environ.get("DBATCH_GOLDEN_DIR", PROJECT / "../shared/golden"))
 
 

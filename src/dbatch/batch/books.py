@@ -6,8 +6,10 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 from dbatch.batch.environment import environment
@@ -15,7 +17,8 @@ from dbatch.batch.options import BatchOptions
 from dbatch.batch.plan import BatchPlan
 from dbatch.batch.stale import StaleJobs, find_stale
 from dbatch.errors import OutputError
-from dbatch.results.ledger import DERIVED, Ledger, Planned
+from dbatch.results.accounts import lost_accounts
+from dbatch.results.ledger import DERIVED, Ledger, Planned, PlannedJob
 from dbatch.results.part import file_hash
 from dbatch.results.run_table import SEVERITY
 
@@ -30,7 +33,7 @@ select statuses, count(*) from (
 
 @dataclass(frozen=True)
 class _Damage:
-    """Keys of jobs whose part is not there as it was published, and the parts that hold something else."""
+    """Keys of jobs whose part, or account, is not there as it was kept, and the parts that hold something else."""
 
     keys: set[str]
     parts: set[str]
@@ -59,7 +62,7 @@ class Books:
         """Return what files of the batch held before this call, as the ledger knew it."""
         return self._before.get(DERIVED)
 
-    def open(self, redo: Collection[str]) -> list[Planned]:
+    def open(self, redo: Collection[str]) -> list[PlannedJob]:
         """Write the plan down and return its jobs, those with accepted stale results as they were.
 
         A stale result is none that is damaged, or that has a status of `redo`. Raises OutputError when the folder
@@ -68,24 +71,24 @@ class Books:
         facts = self._before = self.ledger.facts()
         self._refuse_other(facts.get("batch"))
         self._damage = self._found_damage()
-        planned = self._decided(facts.get("inputs", ()), redo)
-        numbers = {run.number for run in self.plan.runs}
-        kept = self.ledger.planned()
-        others = [job for job in kept if job.run not in numbers]  # of calls with another --range
+        numbers, kept = set(self.plan.runs.numbers), self.ledger.planned()
+        planned = self._decided(kept, facts.get("inputs", ()), redo)
+        others: list[PlannedJob] = [job for job in kept if job.run not in numbers]  # of calls with another --range
         self.is_new = sorted(kept, key=_place) != sorted([*others, *planned], key=_place)
         self.is_new |= facts.get("options", {}).get("objective") != self.options.objective  # its files say which
-        rows: list[tuple[int, str, Mapping[str, Any]]] = [row for row in self.ledger.runs() if row[0] not in numbers]
-        rows += [(run.number, run.run_id, run.spec) for run in self.plan.runs]
-        self.ledger.plan(
-            rows,
-            [*others, *planned],
-            batch=self._batch_facts(),
-            options=self.options.stored(),
-            inputs=[setup.facts() for setup in self.plan.setups],
-            state="running",
-            started_at=facts.get("started_at") or self.started_at,
-            finished_at=None,
-        )
+        told = {
+            "batch": self._batch_facts(),
+            "options": self.options.stored(),
+            "inputs": [setup.facts() for setup in self.plan.setups],
+            "state": "running",
+            "started_at": facts.get("started_at") or self.started_at,
+            "finished_at": None,
+        }
+        if kept and not self.is_new and self.ledger.has_runs(self.plan.runs.rows()):
+            self.ledger.remember(**told)
+        else:
+            rows = [row for row in self.ledger.runs_as_text() if row[0] not in numbers]
+            self.ledger.plan(chain(rows, self.plan.runs.rows()), chain(others, planned), **told)
         return planned
 
     def computing(self) -> None:
@@ -93,7 +96,7 @@ class Books:
         self.ledger.remember(environment=environment())
 
     def forget_damaged(self) -> int:
-        """Take back the receipts whose part is not there as it was published, and return how many there were.
+        """Take back the receipts whose part or account is not there as it was kept, and return how many there were.
 
         Parts that hold something else go too, lest they are taken for unfinished business.
         """
@@ -107,7 +110,9 @@ class Books:
         published = self.ledger.parts()
         found = {part: file_hash(self.plan.output_dir / part) for part in published}
         bad = {part for part, sha256 in published.items() if found[part] != sha256}
-        keys = {receipt.key for receipt in self.ledger.each_receipt() if receipt.part in bad} if bad else set()
+        rows = self.ledger.query("select key, part from receipts") if bad else ()
+        keys = {key for key, part in rows if part in bad}
+        keys.update(lost_accounts(self.plan.output_dir, self.ledger))
         return _Damage(keys, {part for part in bad if found[part] is not None})
 
     def close(self, *, computed: int, reason: str | None, state: str | None) -> None:
@@ -153,19 +158,22 @@ class Books:
                 "choose another --name or --output-root, or --rerun to replace it"
             )
 
-    def _decided(self, before: Sequence[Mapping[str, Any]], redo: Collection[str]) -> list[Planned]:
-        planned = list(self.plan.planned())
-        stale = find_stale(self.ledger, planned, before, [setup.facts() for setup in self.plan.setups])
+    def _decided(
+        self, held: Sequence[Planned], before: Sequence[Mapping[str, Any]], redo: Collection[str]
+    ) -> list[PlannedJob]:
+        planned = list(self.plan.runs.jobs())
+        statuses = self.ledger.statuses()
+        stale = find_stale(held, statuses, planned, before, [setup.facts() for setup in self.plan.setups])
         if stale:
             self._decide_on(stale)
         if self.options.stale == "rerun":
             return planned
-        accepted = {(job.run, job.security): job for job in self.ledger.planned() if job.stale}
+        accepted = {(job.run, job.security): job for job in held if job.stale}
         if self.options.stale == "accept":
-            accepted |= {(job.run, job.security): replace(job, stale=True) for job in stale.jobs}
-        done = {key for key, status in self.ledger.statuses().items() if status not in redo} - self._damage.keys
+            accepted |= {(job.run, job.security): job._replace(stale=True) for job in stale.jobs}
+        done = {key for key, status in statuses.items() if status not in redo} - self._damage.keys if accepted else ()
         kept = {place: job for place, job in accepted.items() if job.key in done}
-        return [kept.get((job.run, job.security), job) for job in planned]
+        return [kept.get(_place(job), job) for job in planned] if kept else planned
 
     def _decide_on(self, stale: StaleJobs) -> None:
         if self.options.stale == "refuse":
@@ -196,8 +204,8 @@ class Books:
         }
 
 
-def _place(job: Planned) -> tuple[int, str]:
-    return job.run, job.security
+_place: Final = itemgetter(0, 1)
+"""The run and the security of a planned job."""
 
 
 def now() -> str:

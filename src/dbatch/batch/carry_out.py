@@ -24,7 +24,7 @@ from dbatch.model import Receipt, RunContext
 from dbatch.results.adopt import adopt
 from dbatch.results.consolidate import best_of, consolidate, is_consolidated
 from dbatch.results.folder import cancel_requested, clear, locked
-from dbatch.results.ledger import Ledger, Planned, open_ledger
+from dbatch.results.ledger import Ledger, PlannedJob, open_ledger
 from dbatch.results.part import is_lean
 
 _RETRIED: Final = frozenset({"failed", "timeout", "crashed", "oom"})
@@ -129,20 +129,20 @@ class _Driver:
             self._observer.note(f"{self._plan.output_dir}: nothing was left to compute")
         return self._ended(interrupted or self._control.signal)
 
-    def _todo(self, planned: Sequence[Planned], redo: Collection[str]) -> tuple[Progress, list[Task]]:
+    def _todo(self, planned: Sequence[PlannedJob], redo: Collection[str]) -> tuple[Progress, list[Task]]:
         """Return where the batch stands, and the tasks that are left."""
-        place_of = {run.number: place for place, run in enumerate(self._plan.runs)}
-        users: dict[str, list[int]] = {}
-        for job in planned:
-            users.setdefault(job.key, []).append(place_of[job.run])
-        names = [run.run_id for run in self._plan.runs]
+        place_of = {number: place for place, number in enumerate(self._plan.runs.numbers)}
+        users: dict[str, tuple[int, ...]] = {}
+        for run, _, key, _ in planned:
+            users[key] = (*users[key], place_of[run]) if key in users else (place_of[run],)
+        names = self._plan.runs.ids
         progress = Progress(names, users, block_size(len(names), self._options.unit_jobs))
         statuses = self._ledger.statuses()
         done = {key: statuses[key] for key in users if key in statuses and statuses[key] not in redo}
         progress.before(done)
         failed = sum(status != "success" for status in done.values())
         self._tell(failed, "jobs failed before and stay so; 'dbatch retry' does them again")
-        return progress, [task for task in self._plan.tasks if task.job.key in users and task.job.key not in done]
+        return progress, [task for task in self._plan.tasks if task.key in users and task.key not in done]
 
     def _compute(self, progress: Progress, todo: Sequence[Task]) -> None:
         packer = Packer(todo, self._options.unit_jobs)
@@ -227,9 +227,11 @@ class _Driver:
         if keep_all or not most or self._control.draining:
             return
         best = best_runs(self._plan.output_dir, self._ledger, most, self._options.objective)
-        keys = [key for run in self._plan.runs if run.run_id in best for _, key in run.keys]
-        lean = {receipt.key for receipt in self._ledger.receipts_of(keys) if is_lean(receipt.part)}
-        packer = Packer([task for task in self._plan.tasks if task.job.key in lean], self._options.unit_jobs)
+        runs = self._plan.runs
+        chosen = {number for number, run_id in zip(runs.numbers, runs.ids, strict=True) if run_id in best}
+        keys = {key for run, _, key, _ in runs.jobs() if run in chosen}
+        lean = {key for key, part in self._ledger.query("select key, part from receipts") if is_lean(part)} & keys
+        packer = Packer([task for task in self._plan.tasks if task.key in lean], self._options.unit_jobs)
         if not packer.left:
             return
         contexts = [replace(context, keep_fills=True) for context in self._plan.contexts]

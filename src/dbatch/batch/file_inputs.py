@@ -14,12 +14,14 @@ from dbatch.config.asked import Part, Placed
 from dbatch.config.faults import Faults, Place
 from dbatch.config.files import load_mapping
 from dbatch.config.sections import expand
+from dbatch.data.bar_times import check_zone
 from dbatch.data.resample import interval_name
+from dbatch.data.securities import HOW_READ
 from dbatch.errors import ConfigError, DbatchError, StrategyError
 from dbatch.plugins.listing import list_path
 from dbatch.plugins.loading import declared_needs, declared_parameters, load_factory, make_handler
 
-_DATA: Final = ("data", "header_row", "securities", "max_sheets", "bars")
+_DATA: Final = ("data", "securities", "max_sheets", *HOW_READ)
 _MOST_NAMED: Final = 3
 
 
@@ -99,8 +101,8 @@ class FileInputs:
 
     def _names(self, part: Part) -> dict[str, None]:
         names: dict[str, None] = {}
-        for data, header_row, securities, most, bars in product(*(_values(part, key) for key in _DATA)):
-            found = self._market(data, header_row.value, securities, most.value, bars)
+        for data, securities, most, *how in product(*(_values(part, key) for key in _DATA)):
+            found = self._market(data, securities, most.value, dict(zip(HOW_READ, how, strict=True)))
             if found is None:
                 return {}
             names |= dict.fromkeys(found)
@@ -114,18 +116,20 @@ class FileInputs:
         return names if strategies else {}
 
     def _market(
-        self, data: Placed, header_row: int | None, securities: Placed, most: int | None, bars: Placed
+        self, data: Placed, securities: Placed, most: int | None, how: Mapping[str, Placed]
     ) -> Sequence[str] | None:
         """Return the names of the securities, None after a finding."""
+        values = {name: each.value for name, each in how.items()}
         place = data.place
         try:
-            if bars.value is not None:
-                place = bars.place
-                interval_name(bars.value)
-                place = data.place
-            self._setups.market(data.value, None, None, header_row, bars.value)
+            for name, check in (("bars", interval_name), ("zone", check_zone)):
+                if values[name] is not None:
+                    place = how[name].place
+                    check(values[name])
+            place = data.place
+            self._setups.market(data.value, None, None, values)
             place = securities.place
-            market = self._setups.market(data.value, securities.value, most, header_row, bars.value)
+            market = self._setups.market(data.value, securities.value, most, values)
         except DbatchError as error:
             self._findings.add("data", place, str(error))
             return None

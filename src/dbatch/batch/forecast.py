@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from dbatch.batch.plan import BatchPlan
 from dbatch.batch.probe import EVENTS, seconds_an_event
 from dbatch.batch.stale import find_stale
 from dbatch.data.read import size_hint
-from dbatch.engine.packing import MOST_JOBS, TARGET_SEC, Task
+from dbatch.engine.packing import MOST_JOBS, TARGET_SEC, Task, jobs_of
 from dbatch.model import RunContext, Source, StrategyRef
 from dbatch.results.ledger import LEDGER_NAME, reading_ledger
 from dbatch.results.run_files import MOST_FOLDERS
@@ -77,23 +76,23 @@ class Forecast:
 def forecast(plan: BatchPlan, options: BatchOptions) -> Forecast:
     """Return what `plan` would take; its folder is read, nothing is written, and plain handlers are tried."""
     statuses, seconds_before, stale = _held(plan)
-    todo = [task for task in plan.tasks if task.job.key not in statuses]
-    done = [statuses[task.job.key] for task in plan.tasks if task.job.key in statuses]
+    todo = [task for task in plan.tasks if task.key not in statuses]
+    done = [statuses[task.key] for task in plan.tasks if task.key in statuses]
     contexts = {context.run_id: context for context in plan.contexts}
-    events = {source: events_of(source) for source in {task.job.security.source for task in plan.tasks}}
+    events = {source: events_of(source) for source in {task.source.security.source for task in plan.tasks}}
     pace = {} if seconds_before else _pace(todo, contexts, events)
-    compute = sum(seconds_before or events[task.job.security.source] * pace[task.run_id][0] for task in todo)
+    compute = sum(seconds_before or events[task.source.security.source] * pace[task.source.run_id][0] for task in todo)
     slots = options.execution.slots(len(todo))
     seconds_a_job = max(compute / max(len(todo), 1), _DRIVER_SEC_A_JOB)
     units = -(-len(todo) // (options.unit_jobs or max(1, min(MOST_JOBS, int(TARGET_SEC / seconds_a_job)))))
     keep_fills, _ = options.kept_fills(len(plan.batch.runs))
-    fills = sum(events[task.job.security.source] for task in todo) * _FILLS_AN_EVENT if keep_fills else 0.0
-    runs = Counter(str(run.spec["strategy"]) for run in plan.runs)
+    fills = sum(events[task.source.security.source] for task in todo) * _FILLS_AN_EVENT if keep_fills else 0.0
+    runs = plan.runs.by_strategy()
     return Forecast(
         name=plan.output_dir.name,
         output_dir=str(plan.output_dir),
         runs=len(plan.runs),
-        jobs=sum(len(run.keys) for run in plan.runs),
+        jobs=sum(len(block.numbers) * len(block.securities) for block in plan.runs.blocks),
         distinct=len(plan.tasks),
         done=len(done),
         failed=sum(status != "success" for status in done),
@@ -136,15 +135,15 @@ def _pace(
     """
     found: dict[str, tuple[float, str]] = {}
     tried: dict[StrategyRef, float | None] = {}
-    for task in sorted(tasks, key=lambda task: -events[task.job.security.source]):
-        context = contexts[task.run_id]
-        if task.run_id in found:
+    for task in sorted(tasks, key=lambda task: -events[task.source.security.source]):
+        context = contexts[task.source.run_id]
+        if task.source.run_id in found:
             continue
         if not context.compiled and context.strategy not in tried:
-            tried[context.strategy] = seconds_an_event(context, task.job)
+            tried[context.strategy] = seconds_an_event(context, jobs_of([task])[0])
         measured = tried.get(context.strategy)
         by = f"by the first {EVENTS:,} events" if measured else "by the number of events; a guess"
-        found[task.run_id] = measured or _SEC_AN_EVENT[context.compiled], by
+        found[task.source.run_id] = measured or _SEC_AN_EVENT[context.compiled], by
     return found
 
 
@@ -154,9 +153,9 @@ def _held(plan: BatchPlan) -> tuple[dict[str, str], float | None, str]:
         return {}, None, ""
     with reading_ledger(plan.output_dir) as ledger:
         facts = ledger.facts()
-        stale = find_stale(ledger, plan.planned(), facts.get("inputs", ()), [setup.facts() for setup in plan.setups])
-        seconds = [receipt.runtime_sec for receipt in ledger.each_receipt() if receipt.status == "success"]
-        average = sum(seconds) / len(seconds) if seconds else None
+        inputs, now = facts.get("inputs", ()), [setup.facts() for setup in plan.setups]
+        stale = find_stale(ledger.planned(), ledger.statuses(), plan.runs.jobs(), inputs, now)
+        ((average,),) = ledger.query("select avg(runtime_sec) from receipts where status = 'success'")
         return ledger.statuses(), average, stale.text() if stale else ""
 
 

@@ -45,7 +45,8 @@ class OpenedHoldout:
         before = replace(self.sealed, runs=self.stored.runs).plan(options)
         with reading_ledger(self.sealed.folder) as ledger:
             inputs = ledger.facts().get("inputs", ())
-            stale = find_stale(ledger, before.planned(), inputs, [setup.facts() for setup in before.setups])
+            now = [setup.facts() for setup in before.setups]
+            stale = find_stale(ledger.planned(), ledger.statuses(), before.runs.jobs(), inputs, now)
         if stale and options.stale != "accept":
             raise UsageError(
                 f"{self.sealed.folder}: {stale.text()}; what was chosen is not what would be tested, "

@@ -100,14 +100,13 @@ def sweep(
     document = sweep_document(
         strategy,
         grid,
+        {"data": data, **arguments},
+        name,
         random=random,
-        sample=sample,
+        sample=None if sample is None else {"n": sample},
         seed=seed,
-        data=data,
-        securities=securities,
-        name=name,
+        securities=None if securities is None else list(securities),
         output_root=output_root,
-        arguments=arguments,
     )
     with execution_on(client, workers, serial) as execution:
         chosen = dataclasses.replace(options or BatchOptions(), execution=execution)
@@ -158,35 +157,28 @@ def execution_on(client: Any, workers: int | None, serial: bool) -> Iterator[Exe
 
 def sweep_document(
     strategy: str | Sequence[str],
-    grid: Mapping[str, Any] | None = None,
-    *,
-    random: Mapping[str, Any] | None = None,
-    sample: int | None = None,
-    seed: int | None = None,
-    data: str | Path | None = None,
-    securities: Sequence[str] | None = None,
-    name: str | None = None,
-    output_root: str | Path | None = None,
-    arguments: Mapping[str, Any] | None = None,
+    grid: Mapping[str, Any] | None,
+    base_args: Mapping[str, Any],
+    name: str | None,
+    **others: Any,
 ) -> dict[str, Any]:
-    """Return the fields of a batch file that says what the arguments of `sweep` say."""
+    """Return the fields of a batch file for `strategy`, or each of several, over `grid`.
+
+    `others` are further fields as a file has them. What is None is left out.
+    """
     several = [strategy] if isinstance(strategy, str) else list(strategy)
-    varying = [*(grid or ()), *((random or {}).get("parameters") or ())]
-    base = {"data": data, **(arguments or {})} | ({"strategy": several[0]} if len(several) == 1 else {})
+    varying = [*(grid or ()), *((others.get("random") or {}).get("parameters") or ())]
+    base = {**base_args} | ({"strategy": several[0]} if len(several) == 1 else {})
     plain = ["".join(c if c.isalnum() and c.isascii() else "_" for c in one) for one in several[:3]]
     fields: dict[str, Any] = {
         "batch_name": name or "-".join([*plain, "sweep"]),
         "description": f"{', '.join(several)} over {', '.join(varying) or 'its parameters'}",
         "base_args": {key: _plain(value) for key, value in base.items() if value is not None},
         "strategies": several if len(several) > 1 else None,
-        "securities": None if securities is None else list(securities),
         "grid": {key: value if isinstance(value, str) else list(value) for key, value in (grid or {}).items()} or None,
-        "random": random,
-        "sample": None if sample is None else {"n": sample},
-        "seed": seed,
-        "output_root": _text(output_root),
+        **others,
     }
-    document = {key: value for key, value in fields.items() if value is not None}
+    document = {key: _plain(value) for key, value in fields.items() if value is not None}
     if not {"grid", "random", "strategies"} & document.keys():
         document["runs"] = [{"id": plain[0]}]
     return document

@@ -78,11 +78,11 @@ class Orchestrator:
             raise UsageError("start: the last one still runs; wait for its result(), or cancel() it")
         document = sweep_document(
             list(strategies),
-            data=self._data,
+            None,
+            {"data": self._data, **arguments},
+            name,
             securities=list(symbols),
-            name=name,
             output_root=self._output_root,
-            arguments=arguments,
         )
         plan = plan_of(document, self._options)
         self._started = Started(plan, self._options, (self._client, self._workers, self._serial), list(symbols))

@@ -10,10 +10,9 @@ import pandas as pd
 
 from dbatch.batch.setups import day_of
 from dbatch.data.bar_frame import bars_of_frame
-from dbatch.data.securities import UNIVERSE
 from dbatch.engine.universe import tables_of
 from dbatch.errors import UsageError
-from dbatch.model import StrategyRef
+from dbatch.model import UNIVERSE, StrategyRef
 from dbatch.plugins.discovery import resolve, search_paths
 from dbatch.plugins.loading import make_handler
 from dbatch.portfolio import PortfolioStrategy

@@ -38,7 +38,7 @@ def _tried(context: RunContext, job: Job, beginning: Path) -> float | None:
     from dbatch.engine.isolate.parent import run_isolated
 
     context = replace(context, limits=Limits(_PATIENCE_SEC, context.limits.memory), isolated=True, keep_fills=False)
-    job = replace(job, security=replace(job.security, source=Source("parquet", (str(beginning),))), fingerprint="")
+    job = job._replace(security=replace(job.security, source=Source("parquet", (str(beginning),))), fingerprint="")
     seconds: float | None = None
     for outcome in run_isolated(context, [job, job]):
         if outcome.receipt.status == "timeout":

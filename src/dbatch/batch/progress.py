@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final, Protocol
 
 from dbatch.model import Receipt
@@ -86,11 +87,15 @@ class Progress:
     rss_mb: float = 0.0
 
     def __post_init__(self) -> None:
-        self._left = Counter(run for runs in self.users.values() for run in runs)
+        self._left = [0] * len(self.names)
+        for run in chain.from_iterable(self.users.values()):
+            self._left[run] += 1
         self._worst: dict[int, str] = {}
         self.jobs = len(self.users)
         self.blocks = -(-len(self.names) // self.block_runs)
-        self._of_block = Counter(run // self.block_runs for run in range(len(self.names)))
+        self._of_block = [
+            min(self.block_runs, len(self.names) - first) for first in range(0, len(self.names), self.block_runs)
+        ]
         self._blocks_done = 0
 
     @property

@@ -17,10 +17,10 @@ from dbatch.config.sections import expand
 from dbatch.data.market import Market
 from dbatch.data.names import file_slug
 from dbatch.data.read import DEFAULT_CHUNK_ROWS
-from dbatch.data.securities import open_data, universe_of
+from dbatch.data.securities import HOW_READ, open_data, universe_of
 from dbatch.engine.plan import code_hash, common_identity, fingerprints
 from dbatch.errors import StrategyError
-from dbatch.model import StrategyRef, Window
+from dbatch.model import Security, StrategyRef, Window
 from dbatch.plugins.discovery import Resolved, resolve, search_paths
 from dbatch.plugins.loading import declared_needs, declared_parameters, load_factory, make_handler
 from dbatch.portfolio import PortfolioStrategy
@@ -93,7 +93,7 @@ class Setups:
     _setups: dict[Any, Setup] = field(default_factory=dict)
     _strategies: dict[Any, Resolved] = field(default_factory=dict)
     _markets: dict[Any, Market] = field(default_factory=dict)
-    _content: dict[Any, dict[str, str]] = field(default_factory=dict)
+    _content: dict[Security, str] = field(default_factory=dict)
 
     def __iter__(self) -> Any:
         return iter(self._setups.values())
@@ -124,8 +124,7 @@ class Setups:
             asked.get("data"),
             asked.get("securities"),
             asked.get("max_sheets"),
-            asked.get("header_row"),
-            asked.get("bars"),
+            {name: asked.get(name) for name in HOW_READ},
         )
         config = asked.get("config") or default_config(strategy)
         written = load_mapping(config) if config else {}
@@ -164,11 +163,14 @@ class Setups:
         data: str | None,
         securities: Sequence[str] | None,
         most: int | None,
-        header_row: int | None,
-        bars: str | None = None,
+        how: Mapping[str, Any],
     ) -> Market:
-        """Return the named securities, or the first ones, of the data. Raises UsageError (and its kinds), DataError."""
-        name = (data, None if securities is None else tuple(securities), most, header_row, bars)
+        """Return the named securities, or the first ones, of the data, read as `how` says (`HOW_READ`).
+
+        Raises UsageError (and its kinds), DataError.
+        """
+        read_as = tuple(how.get(name) for name in HOW_READ)
+        name = (data, None if securities is None else tuple(securities), most, read_as)
         found = self._markets.get(name)
         if found is None:
             origin = data
@@ -176,17 +178,16 @@ class Setups:
                 origin, note = default_data()
                 if note:
                     self._note(note)
-            opened = self._markets.get((origin, header_row, bars)) or open_data(
-                origin, bars=bars, header_row=header_row
-            )
-            self._markets[origin, header_row, bars] = opened
+            opened = self._markets.get((origin, read_as)) or open_data(origin, **how)
+            self._markets[origin, read_as] = opened
             found = self._markets[name] = opened.select(securities, most)
         return found
 
     def _hashed(self, market: Market) -> dict[str, str]:
-        known = self._content.setdefault((market.origin, market.securities[0].source.bars), {})
-        known |= fingerprints([security for security in market.securities if security.name not in known])
-        return {security.name: known[security.name] for security in market.securities}
+        new = [security for security in market.securities if security not in self._content]
+        hashes = fingerprints(new)
+        self._content |= {security: hashes[security.name] for security in new}
+        return {security.name: self._content[security] for security in market.securities}
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

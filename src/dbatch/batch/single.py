@@ -20,13 +20,13 @@ from dbatch.config.sections import ParameterSections, expand
 from dbatch.data.market import Market
 from dbatch.data.names import file_slug
 from dbatch.data.read import DEFAULT_CHUNK_ROWS
-from dbatch.data.securities import UNIVERSE, open_data, universe_of
+from dbatch.data.securities import open_data, universe_of
 from dbatch.engine.execute import Execution, execute
 from dbatch.engine.observe import Observer, Silent
 from dbatch.engine.plan import Request, code_hash, make_jobs
 from dbatch.engine.units import FixedUnits
 from dbatch.errors import ClusterError, Interrupted, StorageError, UsageError
-from dbatch.model import FeeRules, Job, Limits, Receipt, RunContext, StrategyRef, Window
+from dbatch.model import UNIVERSE, FeeRules, Job, Limits, Receipt, RunContext, StrategyRef, Window
 from dbatch.plugins.discovery import resolve, search_paths
 from dbatch.plugins.loading import declared_needs, declared_parameters, make_handler
 from dbatch.plugins.manager import load as load_observers
@@ -53,6 +53,8 @@ class RunRequest:
     max_sheets: int | None = None
     header_row: int | None = None
     bars: str | None = None
+    zone: str | None = None
+    adjusted: bool = False
     config: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     strategy_paths: Sequence[str] = ()
@@ -115,7 +117,9 @@ def make_plan(request: RunRequest) -> Plan:
     origin, note = (request.data, None) if request.data else default_data()
     if note:
         notes.append(note)
-    market = open_data(origin, bars=request.bars, header_row=request.header_row)
+    market = open_data(
+        origin, bars=request.bars, header_row=request.header_row, zone=request.zone, adjusted=request.adjusted
+    )
     market = market.select(request.securities, request.max_sheets)
     names_of_data = [security.name for security in market.securities]
     fees, overrides = _charged(ref, request, names_of_data)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dbatch.results.ledger import Ledger, Planned
+from dbatch.results.ledger import Planned, PlannedJob
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,22 @@ class StaleJobs:
 
 
 def find_stale(
-    ledger: Ledger, planned: Iterable[Planned], before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]
+    kept: Iterable[Planned],
+    done: Collection[str],
+    planned: Iterable[PlannedJob],
+    before: Sequence[Mapping[str, Any]],
+    now: Sequence[Mapping[str, Any]],
 ) -> StaleJobs:
-    """Return the finished jobs of `ledger` that differ from those of the same run and security in `planned`.
+    """Return the finished jobs of the plan `kept` that differ from those of the same run and security in `planned`.
 
-    `before` and `now` are the inputs (see `Setup.facts`) of both. Jobs whose results were accepted as stale before
-    are not counted again.
+    `done` has the keys of jobs that are finished; `before` and `now` are the inputs (see `Setup.facts`) of both.
+    Jobs whose results were accepted as stale before are not counted again.
     """
-    kept = {(job.run, job.security): job for job in ledger.planned()}
-    done = ledger.statuses()
+    was = {job[:2]: job for job in kept}
     stale = []
-    for job in planned:
-        old = kept.get((job.run, job.security))
-        if old is not None and old.key != job.key and old.key in done and not old.stale:
+    for run, security, key, _ in planned if was else ():
+        old = was.get((run, security))
+        if old is not None and old.key != key and old.key in done and not old.stale:
             stale.append(old)
     return StaleJobs(tuple(stale), tuple(_causes(before, now)) if stale else ())
 

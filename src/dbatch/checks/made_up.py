@@ -5,23 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from dbatch.batch.defaults import default_data
 from dbatch.batch.single import RunRequest
 from dbatch.data.bar_write import write_bars
-from dbatch.data.bars import bar_block
 from dbatch.errors import StrategyError
 from dbatch.plugins.discovery import resolve, search_paths
 from dbatch.plugins.loading import make_handler
 from dbatch.portfolio import PortfolioStrategy
 from dbatch.strategies import BarStrategy, SignalStrategy
 from dbatch.testing.bar_contract import synthetic_bars
+from dbatch.testing.portfolio_contract import synthetic_universe
 
 _HOURS: Final = 3_000
-_DAYS: Final = 700
-_SECURITIES: Final = 9
-_DAY: Final = 86_400_000_000_000
 
 
 def made_up_data(request: RunRequest, folder: Path) -> str | None:
@@ -36,12 +31,8 @@ def made_up_data(request: RunRequest, folder: Path) -> str | None:
     except StrategyError:  # planning the run will say why
         return None
     if isinstance(handler, PortfolioStrategy):
-        weekdays = np.arange(0, _DAYS * 2) + 18_000
-        days = weekdays[(weekdays + 3) % 7 < 5][:_DAYS]
-        for number in range(_SECURITIES):
-            bars = synthetic_bars(_DAYS, seed=number + 1)
-            daily = bar_block(days * _DAY, *tuple(bars)[1:])
-            write_bars(daily, folder / f"made_up_{number + 1}.parquet", {"security": f"MADE_UP_{number + 1}"})
+        for name, bars in synthetic_universe().items():
+            write_bars(bars, folder / f"{name.lower()}.parquet", {"security": name})
         return str(folder)
     if isinstance(handler, BarStrategy | SignalStrategy):
         write_bars(synthetic_bars(_HOURS), folder / "made_up.parquet", {"security": "MADE_UP"})

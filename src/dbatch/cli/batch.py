@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ from dbatch.cli.batch_options import (
 )
 from dbatch.cli.batch_outcome import carried_out, print_plan
 from dbatch.cli.progress import Progress
+from dbatch.cli.takes import takes
 
 if TYPE_CHECKING:
     from dbatch.batch.options import BatchOptions
@@ -31,49 +33,48 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """The options that say under which name a batch begins and where, without which days, and what is shown."""
+
+    holdout: HoldoutFrom = None
+    output_root: OutputRoot = None
+    name: Name = None
+    dry_run: DryRun = False
+    progress: ProgressStyle = Progress.auto
+    no_progress: NoProgress = False
+    as_json: AsJson = False
+
+    @property
+    def changes(self) -> dict[str, str]:
+        """Return the fields of a batch file that are changed."""
+        return {} if self.holdout is None else {"holdout": self.holdout}
+
+
+takes_start = takes("start", Start)
+
+
 @app.command("batch")
 @takes_batch_options()
+@takes_start
 def batch(
-    options: BatchOptions,
+    *,
     config: Annotated[str | None, typer.Argument(help="Batch file, YAML or JSON.")] = None,
     config_file: Annotated[str | None, typer.Option("--config-file", help="The same.")] = None,
-    holdout: HoldoutFrom = None,
-    output_root: OutputRoot = None,
-    name: Name = None,
-    dry_run: DryRun = False,
-    progress: ProgressStyle = Progress.auto,
-    no_progress: NoProgress = False,
-    as_json: AsJson = False,
+    start: Start,
+    options: BatchOptions,
 ) -> None:
     """Carry out the runs of a batch file: a grid, random draws, runs written out."""
     from dbatch.config.batch_file import load_batch
     from dbatch.errors import UsageError
 
     path = config or config_file
-    changes = None if holdout is None else {"holdout": holdout}
     if path is None or (config and config_file):
         raise UsageError("name one batch file: 'dbatch batch CONFIG'")
-    begin(
-        lambda check: load_batch(path, changes=changes, check=check),
-        name,
-        output_root,
-        options,
-        dry_run=dry_run,
-        style=Progress.none if no_progress else progress,
-        as_json=as_json,
-    )
+    begin(lambda check: load_batch(path, changes=start.changes, check=check), options, start)
 
 
-def begin(
-    load: Callable[[Check], BatchFile],
-    name: str | None,
-    output_root: str | None,
-    options: BatchOptions,
-    *,
-    dry_run: bool,
-    style: Progress,
-    as_json: bool,
-) -> None:
+def begin(load: Callable[[Check], BatchFile], options: BatchOptions, start: Start) -> None:
     """Carry out, or only plan, the batch that `load` returns, under another name or below another folder if given."""
 
     def plan() -> BatchPlan:
@@ -81,12 +82,13 @@ def begin(
         from dbatch.batch.plan import plan_batch, with_name
         from dbatch.batch.setups import Setups
 
-        root = None if output_root is None else Path(os.path.abspath(output_root))
+        root = None if start.output_root is None else Path(os.path.abspath(start.output_root))
         setups = Setups()
         loaded = load(FileCheck(setups))
-        return plan_batch(with_name(loaded, name, root), options, setups=setups)
+        return plan_batch(with_name(loaded, start.name, root), options, setups=setups)
 
-    if dry_run:
-        print_plan(plan, options, as_json=as_json)
+    if start.dry_run:
+        print_plan(plan, options, as_json=start.as_json)
         return
-    raise typer.Exit(carried_out(plan, options, style, as_json=as_json))
+    style = Progress.none if start.no_progress else start.progress
+    raise typer.Exit(carried_out(plan, options, style, as_json=start.as_json))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from functools import wraps
-from inspect import Parameter, Signature, signature
-from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbatch.cli import options
 from dbatch.cli.progress import Progress
+from dbatch.cli.takes import takes
 
 if TYPE_CHECKING:
     from dbatch.batch.options import BatchOptions
@@ -142,39 +141,8 @@ def options_of(
 
 
 def takes_batch_options(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator for a command: its parameter `options` becomes all options of `options_of`, but for some.
-
-    The command is called with the BatchOptions that they make.
-    """
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        hints = get_type_hints(options_of, localns=_HEAVY, include_extras=True)
-        shared = {
-            name: parameter.replace(annotation=hints[name])
-            for name, parameter in signature(options_of).parameters.items()
-            if name not in without
-        }
-
-        @wraps(command)
-        def call(**values: Any) -> None:
-            chosen = {name: values.pop(name) for name in shared}
-            command(**values, options=options_of(**chosen))
-
-        own_hints = get_type_hints(command, localns=_HEAVY, include_extras=True)
-        own = [
-            parameter.replace(annotation=own_hints[name], kind=Parameter.KEYWORD_ONLY)
-            for name, parameter in signature(command).parameters.items()
-            if name != "options"
-        ]
-        call.__signature__ = Signature([*own, *shared.values()])  # type: ignore[attr-defined]
-        call.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *shared.values()]}
-        return call
-
-    return decorate
-
-
-_HEAVY: Final = {"BatchOptions": Any, "BatchFile": Any}
-"""Names that commands know for type checkers only: what they stand for is imported when a command is called."""
+    """Return a decorator for a command: all options of `options_of`, but for some, come to it as its `options`."""
+    return takes("options", options_of, without=without)
 
 
 def _units(text: str) -> int | None:

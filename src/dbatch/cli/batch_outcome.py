@@ -40,7 +40,7 @@ def carried_out(
 
     control = Control(options.grace)
     folder: Path | None = None
-    _drain_on_signals(control, lambda: _go_on(folder), alarm=options.execution.serial)
+    drain_on_signals(control, lambda: _go_on(folder), alarm=options.execution.serial)
     with stdout_kept_for_data():
         plan = make_plan()
         folder = plan.output_dir
@@ -137,7 +137,7 @@ def _shown(folder: Path) -> str:
     return relative if len(relative) < len(str(folder)) else str(folder)
 
 
-def _drain_on_signals(control: Control, go_on: Callable[[], str], *, alarm: bool) -> None:
+def drain_on_signals(control: Control, go_on: Callable[[], str], *, alarm: bool) -> None:
     """Make the first signal end the batch in good order, and a second one at once; `go_on` says what to do then.
 
     With `alarm` the job under way runs in this process and cannot be left behind: it is broken off in its place when

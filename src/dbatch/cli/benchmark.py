@@ -22,9 +22,9 @@ _REPEATS = 3
 
 
 @app.command("benchmark")
+@options.takes_request("output_dir")
 def benchmark(
-    strategy: options.Strategy,
-    data: options.Data = None,
+    *,
     workers: Annotated[
         str | None,
         typer.Option(metavar="N,...", help="Numbers of workers, or 'auto' for all cores. [default: 1,2,4 up to auto]"),
@@ -32,35 +32,10 @@ def benchmark(
     repeat: Annotated[int, typer.Option(min=1, help="How often each is measured.")] = _REPEATS,
     against: Annotated[Path | None, typer.Option(help="Compare with the report that --output wrote here.")] = None,
     output: Annotated[Path | None, typer.Option(help="Write the report to this file, as JSON.")] = None,
-    max_sheets: options.MaxSheets = None,
-    header_row: options.HeaderRow = None,
-    bars: options.Bars = None,
-    securities: options.Securities = None,
-    config: options.Config = None,
-    assignments: options.Assignments = None,
-    strategy_path: options.StrategyPath = None,
-    chunk_size: options.ChunkSize = options.CHUNK_ROWS,
-    only_trades: options.OnlyTrades = False,
-    start_date: options.StartDate = None,
-    end_date: options.EndDate = None,
+    request: RunRequest,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")] = False,
 ) -> None:
     """Measure the work sequentially and with workers, side by side: exit code 3 when results are not equal."""
-    request = options.request_of(
-        strategy,
-        data=data,
-        securities=securities,
-        max_sheets=max_sheets,
-        header_row=header_row,
-        bars=bars,
-        config=config,
-        assignments=assignments,
-        strategy_path=strategy_path,
-        chunk_size=chunk_size,
-        only_trades=only_trades,
-        start_date=start_date,
-        end_date=end_date,
-    )
     counts = _counts(workers)
     raise typer.Exit(benchmark_request(request, counts, repeat, against=against, output=output, as_json=as_json))
 

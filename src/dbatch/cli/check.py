@@ -13,6 +13,7 @@ from dbatch.cli.signals import raise_on_signals
 from dbatch.cli.upkeep_text import escaped
 
 if TYPE_CHECKING:
+    from dbatch.batch import RunRequest
     from dbatch.checks.check import CheckReport
     from dbatch.checks.lookahead import JobCheck
     from dbatch.checks.warmup import JobWarmup
@@ -25,49 +26,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _CODES = {"failed": 1, "looks ahead": 3, "known": 3, "differs": 3}
-Name = Annotated[str, typer.Argument(metavar="STRATEGY", help="A strategy, as `dbatch strategies` calls it.")]
 Seed = Annotated[int, typer.Option(min=0, help="Draws the places; the same seed gives the same ones.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")]
+_takes_request = options.takes_request(
+    "output_dir",
+    first=("header_row", "bars", "securities"),
+    strategy=Annotated[str, typer.Argument(metavar="STRATEGY", help="A strategy, as `dbatch strategies` calls it.")],
+)
 
 
 @app.command("lookahead")
+@_takes_request
 def lookahead(
-    strategy: Name,
-    data: options.Data = None,
+    *,
     cuts: Annotated[int, typer.Option(min=1, help="Places to cut each security's data at.")] = 10,
     seed: Seed = 0,
-    header_row: options.HeaderRow = None,
-    bars: options.Bars = None,
-    securities: options.Securities = None,
-    max_sheets: options.MaxSheets = None,
-    config: options.Config = None,
-    assignments: options.Assignments = None,
-    strategy_path: options.StrategyPath = None,
-    chunk_size: options.ChunkSize = options.CHUNK_ROWS,
-    only_trades: options.OnlyTrades = False,
-    start_date: options.StartDate = None,
-    end_date: options.EndDate = None,
+    request: RunRequest,
     as_json: AsJson = False,
 ) -> None:
     """Cut the data and require past decisions to be the same: exit code 0 when they are, 3 when not."""
     from dbatch.checks.check import as_document, check_lookahead
 
     raise_on_signals()
-    request = options.request_of(
-        strategy,
-        data=data,
-        header_row=header_row,
-        bars=bars,
-        securities=securities,
-        max_sheets=max_sheets,
-        config=config,
-        assignments=assignments,
-        strategy_path=strategy_path,
-        chunk_size=chunk_size,
-        only_trades=only_trades,
-        start_date=start_date,
-        end_date=end_date,
-    )
     with stdout_kept_for_data():
         report = check_lookahead(request, cuts=cuts, seed=seed)
     if as_json:
@@ -77,43 +57,18 @@ def lookahead(
 
 
 @app.command("warmup")
+@_takes_request
 def warmup(
-    strategy: Name,
-    data: options.Data = None,
+    *,
     starts: Annotated[int, typer.Option(min=1, help="Later places to begin each security's data at.")] = 5,
     seed: Seed = 0,
-    header_row: options.HeaderRow = None,
-    bars: options.Bars = None,
-    securities: options.Securities = None,
-    max_sheets: options.MaxSheets = None,
-    config: options.Config = None,
-    assignments: options.Assignments = None,
-    strategy_path: options.StrategyPath = None,
-    chunk_size: options.ChunkSize = options.CHUNK_ROWS,
-    only_trades: options.OnlyTrades = False,
-    start_date: options.StartDate = None,
-    end_date: options.EndDate = None,
+    request: RunRequest,
     as_json: AsJson = False,
 ) -> None:
     """Begin the data later and say from when on decisions agree: exit code 0 when they come to, 3 when not."""
     from dbatch.checks.check import as_document, check_warmup
 
     raise_on_signals()
-    request = options.request_of(
-        strategy,
-        data=data,
-        header_row=header_row,
-        bars=bars,
-        securities=securities,
-        max_sheets=max_sheets,
-        config=config,
-        assignments=assignments,
-        strategy_path=strategy_path,
-        chunk_size=chunk_size,
-        only_trades=only_trades,
-        start_date=start_date,
-        end_date=end_date,
-    )
     with stdout_kept_for_data():
         report = check_warmup(request, starts=starts, seed=seed)
     if as_json:

@@ -22,7 +22,6 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 @app.command("null-test")
 @takes_batch_options("runs", "merge", "tags", "priority", "fills", "objective", "accept_stale", "rerun_stale")
 def null_test(
-    options: BatchOptions,
     folder: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="A batch: its days are drawn anew, its skill taken away.")
     ] = None,
@@ -41,6 +40,8 @@ def null_test(
     progress: ProgressStyle = Progress.auto,
     no_progress: NoProgress = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the shares as JSON.")] = False,
+    *,
+    options: BatchOptions,
 ) -> None:
     """Say how often the statistics would have cried success without any skill: over a batch, or random entries."""
     from dbatch.errors import UsageError

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from dbatch.cli.takes import takes
 
 if TYPE_CHECKING:
     from dbatch.batch import RunRequest
@@ -34,6 +36,10 @@ Executor = Annotated[ClusterKind, typer.Option(help="What runs jobs here; auto c
 MaxSheets = Annotated[int | None, typer.Option(min=1, help="Only the first N securities.")]
 HeaderRow = Annotated[int | None, typer.Option(min=1, help="Row of a workbook's header, from 1.")]
 Bars = Annotated[str | None, typer.Option(help="The data are ticks: make bars of this length of the trades (5min).")]
+Zone = Annotated[
+    str | None, typer.Option(help="Of bars: the clock that times with an offset are read in. [default: UTC]")
+]
+Adjusted = Annotated[bool, typer.Option("--adjusted", help="Of bars: prices scaled to the adjusted close.")]
 Securities = Annotated[str | None, typer.Option(help="Only these, separated by commas.")]
 Config = Annotated[
     str | None,
@@ -47,6 +53,7 @@ StrategyPath = Annotated[list[str] | None, typer.Option(help="File or folder of 
 ChunkSize = Annotated[int, typer.Option(min=1, help="Rows a handler gets at a time.")]
 OnlyTrades = Annotated[bool, typer.Option("--only-trades", help="Leave out bids and asks.")]
 StartDate = Annotated[str | None, typer.Option(help="First date, YYYY-MM-DD.")]
+OutputDir = Annotated[str | None, typer.Option(help="Where results go. [default: output/STRATEGY]")]
 EndDate = Annotated[str | None, typer.Option(help="Last date, YYYY-MM-DD, inclusive.")]
 
 
@@ -75,28 +82,26 @@ def execution_of(
 
 
 def request_of(
-    strategy: str,
+    strategy: Strategy,
+    data: Data = None,
     *,
-    data: str | None = None,
-    securities: str | None = None,
-    max_sheets: int | None = None,
-    header_row: int | None = None,
-    bars: str | None = None,
-    config: str | None = None,
-    assignments: Sequence[str] | None = None,
-    strategy_path: Sequence[str] | None = None,
-    chunk_size: int = CHUNK_ROWS,
-    only_trades: bool = False,
-    start_date: str | None = None,
-    end_date: str | None = None,
-    commission_bps: float | None = None,
-    commission_per_share: float | None = None,
-    commission_min: float | None = None,
-    output_dir: str | None = None,
-    execution: Execution | None = None,
-    limits: Limits | None = None,
-    fail_fast: bool = False,
-    rerun: bool = False,
+    max_sheets: MaxSheets = None,
+    header_row: HeaderRow = None,
+    bars: Bars = None,
+    zone: Zone = None,
+    adjusted: Adjusted = False,
+    securities: Securities = None,
+    config: Config = None,
+    assignments: Assignments = None,
+    strategy_path: StrategyPath = None,
+    output_dir: OutputDir = None,
+    chunk_size: ChunkSize = CHUNK_ROWS,
+    only_trades: OnlyTrades = False,
+    start_date: StartDate = None,
+    end_date: EndDate = None,
+    commission_bps: CommissionBps = None,
+    commission_per_share: CommissionPerShare = None,
+    commission_min: CommissionMin = None,
 ) -> RunRequest:
     """Return the request that these options make; each is what the option of its name was given.
 
@@ -104,9 +109,8 @@ def request_of(
     """
     from dbatch.batch import RunRequest
     from dbatch.config.overrides import parse_overrides
-    from dbatch.engine.execute import Execution
     from dbatch.errors import UsageError
-    from dbatch.model import Limits, Window
+    from dbatch.model import Window
 
     window = Window(_day("--start-date", start_date), _day("--end-date", end_date), only_trades)
     if window.start_day is not None and window.end_day is not None and window.start_day > window.end_day:
@@ -118,6 +122,8 @@ def request_of(
         max_sheets=max_sheets,
         header_row=header_row,
         bars=bars,
+        zone=zone,
+        adjusted=adjusted,
         config=config,
         overrides=parse_overrides(list(assignments or ())),
         strategy_paths=tuple(strategy_path or ()),
@@ -127,11 +133,14 @@ def request_of(
         commission_bps=commission_bps,
         commission_per_share=commission_per_share,
         commission_min=commission_min,
-        execution=execution or Execution(),
-        limits=limits or Limits(),
-        fail_fast=fail_fast,
-        rerun=rerun,
     )
+
+
+def takes_request(
+    *without: str, first: Collection[str] = (), **instead: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator for a command: all options of `request_of`, but for some, come to it as its `request`."""
+    return takes("request", request_of, without=without, first=first, instead=instead)
 
 
 def limits_of(timeout: str | None, memory_limit: str | None) -> Limits:

@@ -107,8 +107,8 @@ def _verdict_lines(report: ReplayReport) -> list[str]:
     lines += [f"differs{until}", f"  then  {_ending(then)}", f"  now   {_ending(now)}"]
     if report.difference is not None:
         which = report.difference
-        lines.append(f"first difference, fill {which.number}")
-        lines += [f"  {side}  {fill or 'none'}" for side, fill in (("then", which.then), ("now ", which.now))]
+        lines.append(f"first difference, {which.place}")
+        lines += [f"  {side}  {one or 'none'}" for side, one in (("then", which.then), ("now ", which.now))]
     return lines
 
 

@@ -19,12 +19,13 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 @app.command("resume")
 @takes_batch_options("rerun", "runs", "tags", "priority")
 def resume(
-    options: BatchOptions,
     folder: Annotated[str, typer.Argument(metavar="DIR", help="The batch's folder.")],
     dry_run: DryRun = False,
     progress: ProgressStyle = Progress.auto,
     no_progress: NoProgress = False,
     as_json: AsJson = False,
+    *,
+    options: BatchOptions,
 ) -> None:
     """Go on with a batch: what is finished stays finished, the rest is computed."""
     from dbatch.batch.stored import stored_batch

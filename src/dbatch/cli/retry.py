@@ -21,7 +21,6 @@ CAUSES: Final = ("failed", "timeout", "oom", "crashed", "invalid_data", "skipped
 @app.command("retry")
 @takes_batch_options("rerun", "runs", "tags", "priority")
 def retry(
-    options: BatchOptions,
     folder: Annotated[str, typer.Argument(metavar="DIR", help="The batch's folder.")],
     cause: Annotated[
         list[str] | None, typer.Option(help=f"Only jobs that ended so: {', '.join(CAUSES)}; several with commas.")
@@ -29,6 +28,8 @@ def retry(
     progress: ProgressStyle = Progress.auto,
     no_progress: NoProgress = False,
     as_json: AsJson = False,
+    *,
+    options: BatchOptions,
 ) -> None:
     """Do the jobs of a batch that failed once more, and whatever is left of it."""
     from dbatch.batch.stored import stored_batch

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,26 +22,12 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 
 @app.command("run")
+@options.takes_request()
 def run(
-    strategy: options.Strategy,
-    data: options.Data = None,
+    *,
     workers: options.Workers = None,
     executor: options.Executor = options.ClusterKind.auto,
-    max_sheets: options.MaxSheets = None,
-    header_row: options.HeaderRow = None,
-    bars: options.Bars = None,
-    securities: options.Securities = None,
-    config: options.Config = None,
-    assignments: options.Assignments = None,
-    strategy_path: options.StrategyPath = None,
-    output_dir: Annotated[str | None, typer.Option(help="Where results go. [default: output/STRATEGY]")] = None,
-    chunk_size: options.ChunkSize = options.CHUNK_ROWS,
-    only_trades: options.OnlyTrades = False,
-    start_date: options.StartDate = None,
-    end_date: options.EndDate = None,
-    commission_bps: options.CommissionBps = None,
-    commission_per_share: options.CommissionPerShare = None,
-    commission_min: options.CommissionMin = None,
+    request: RunRequest,
     serial: Annotated[bool, typer.Option("--serial", help="One after the other in this process, no Dask.")] = False,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler that is already there.")] = None,
     dashboard: Annotated[bool, typer.Option(help="Start the Dask dashboard.")] = True,
@@ -64,24 +51,8 @@ def run(
     from dbatch.batch import make_plan
     from dbatch.batch import run as run_batch
 
-    request = options.request_of(
-        strategy,
-        data=data,
-        securities=securities,
-        max_sheets=max_sheets,
-        header_row=header_row,
-        bars=bars,
-        config=config,
-        assignments=assignments,
-        strategy_path=strategy_path,
-        chunk_size=chunk_size,
-        only_trades=only_trades,
-        start_date=start_date,
-        end_date=end_date,
-        commission_bps=commission_bps,
-        commission_per_share=commission_per_share,
-        commission_min=commission_min,
-        output_dir=output_dir,
+    request = replace(
+        request,
         execution=options.execution_of(workers, executor, serial=serial, scheduler=scheduler, dashboard=dashboard),
         limits=options.limits_of(timeout, memory_limit),
         fail_fast=fail_fast,

@@ -21,13 +21,14 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 @app.command("unseal")
 @takes_batch_options("rerun", "runs", "tags", "priority", "merge", "objective")
 def unseal(
-    options: BatchOptions,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A batch that was carried out with --holdout.")],
     run: Annotated[list[str] | None, typer.Option("--run", help="Id of a run. [default: the best one]")] = None,
     again: Annotated[bool, typer.Option("--again", help="Open it once more, for other runs; it is counted.")] = False,
     progress: ProgressStyle = Progress.auto,
     no_progress: NoProgress = False,
     as_json: AsJson = False,
+    *,
+    options: BatchOptions,
 ) -> None:
     """Open the holdout of a batch for the run that it chose: computed in DIR/holdout, written down before."""
     from dbatch.batch.holdout import opened_holdout, record_opening

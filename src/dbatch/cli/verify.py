@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +25,7 @@ class BareVary(TyperCommand):
     """A command whose `--vary` may stand without a value, for all dimensions."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        following = [*args[1:], "-"]
+        following = [*args, "-"][1:]
         named = [
             f"--vary={_ALL}" if word == "--vary" and after.startswith("-") else word
             for word, after in zip(args, following, strict=True)
@@ -33,9 +34,9 @@ class BareVary(TyperCommand):
 
 
 @app.command("verify", cls=BareVary)
+@options.takes_request("output_dir")
 def verify(
-    strategy: options.Strategy,
-    data: options.Data = None,
+    *,
     workers: options.Workers = None,
     sample: Annotated[int | None, typer.Option(min=1, help="How many securities to look at. [default: 4]")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Look at all securities.")] = False,
@@ -53,20 +54,7 @@ def verify(
     ] = None,
     against: Annotated[str | None, typer.Option(help="Name of the other strategy, where it has another.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Keep the results of both sides in this folder.")] = None,
-    max_sheets: options.MaxSheets = None,
-    header_row: options.HeaderRow = None,
-    bars: options.Bars = None,
-    securities: options.Securities = None,
-    config: options.Config = None,
-    assignments: options.Assignments = None,
-    strategy_path: options.StrategyPath = None,
-    chunk_size: options.ChunkSize = options.CHUNK_ROWS,
-    only_trades: options.OnlyTrades = False,
-    start_date: options.StartDate = None,
-    end_date: options.EndDate = None,
-    commission_bps: options.CommissionBps = None,
-    commission_per_share: options.CommissionPerShare = None,
-    commission_min: options.CommissionMin = None,
+    request: RunRequest,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")] = False,
 ) -> None:
     """Compute sequentially and distributed, and compare every row: exit code 0 when equal, 3 when not."""
@@ -81,25 +69,7 @@ def verify(
         raise UsageError("--all and --sample exclude each other")
     if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
         raise UsageError(f"--keep {keep}: must be a new or an empty folder")
-    request = options.request_of(
-        strategy,
-        data=data,
-        securities=securities,
-        max_sheets=max_sheets,
-        header_row=header_row,
-        bars=bars,
-        config=config,
-        assignments=assignments,
-        strategy_path=strategy_path,
-        chunk_size=chunk_size,
-        only_trades=only_trades,
-        start_date=start_date,
-        end_date=end_date,
-        commission_bps=commission_bps,
-        commission_per_share=commission_per_share,
-        commission_min=commission_min,
-        execution=Execution(workers=workers, dashboard=False),
-    )
+    request = replace(request, execution=Execution(workers=workers, dashboard=False))
     dimensions = DIMENSIONS if vary == _ALL else tuple(name.strip() for name in (vary or "").split(",") if name.strip())
     if vary is not None and not dimensions:
         raise UsageError(f"--vary {vary!r}: must be some of {','.join(DIMENSIONS)}, or bare for all")
@@ -120,12 +90,10 @@ def verify(
 
 def _other(request: RunRequest, name: str | None, path: str | None) -> RunRequest | None:
     """Return the request for the other strategy; with the first one's configuration where none is named."""
-    import dataclasses
-
     if name is None and path is None:
         return None
     paths = request.strategy_paths if path is None else (path,)
-    return dataclasses.replace(request, strategy=name or request.strategy, strategy_paths=paths)
+    return replace(request, strategy=name or request.strategy, strategy_paths=paths)
 
 
 def _print(report: VerifyReport, as_json: bool) -> None:

@@ -4,90 +4,71 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbatch.cli import options as common
 from dbatch.cli.batch_options import AsJson, Name, OutputRoot, takes_batch_options
+from dbatch.cli.batch_outcome import drain_on_signals
 from dbatch.cli.run import stdout_kept_for_data
-from dbatch.cli.signals import raise_on_signals
+from dbatch.cli.sweep_options import Swept, takes_sweep
 from dbatch.cli.upkeep_text import escaped
 
 if TYPE_CHECKING:
     from dbatch.batch.options import BatchOptions
-    from dbatch.batch.walk_forward import WalkForward
+    from dbatch.batch.walk_result import WalkForward
     from dbatch.config.batch_file import BatchFile
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+_GO_ON = "what is finished is kept; the same command goes on"
 
 
 @app.command("walk-forward")
 @takes_batch_options("runs", "merge", "tags", "priority")
+@takes_sweep("chunk_size")
 def walk_forward(
-    options: BatchOptions,
+    *,
     strategy: Annotated[str, typer.Option("--strategy", "-s", help="Name of the strategy.")],
     train: Annotated[int, typer.Option(min=1, help="Days of a training window: days on which there are data.")],
     test: Annotated[int, typer.Option(min=1, help="Days of the test that follows, and of a step.")],
     purge: Annotated[int, typer.Option(min=0, help="Last days of the training window that are left out.")] = 0,
     embargo: Annotated[int, typer.Option(min=0, help="Days between a training window and its test.")] = 0,
+    warmup: Annotated[int, typer.Option(min=0, help="Days before each test that its strategy sees too.")] = 0,
     anchored: Annotated[bool, typer.Option("--anchored", help="Train on all days from the first one on.")] = False,
-    grid: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=V,V,..", help="Values of a parameter: a list, FIRST..LAST:STEP, uniform(LOW,HIGH)."),
-    ] = None,
-    random: Annotated[int | None, typer.Option(min=1, metavar="N", help="That many runs, chosen at random.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of what is random.")] = None,
-    data: common.Data = None,
-    securities: common.Securities = None,
-    max_sheets: common.MaxSheets = None,
-    header_row: common.HeaderRow = None,
-    bars: common.Bars = None,
-    config: common.Config = None,
-    assignments: common.Assignments = None,
-    strategy_path: common.StrategyPath = None,
-    only_trades: common.OnlyTrades = False,
-    start_date: common.StartDate = None,
-    end_date: common.EndDate = None,
+    swept: Swept,
     output_root: OutputRoot = None,
     name: Name = None,
     as_json: AsJson = False,
+    options: BatchOptions,
 ) -> None:
     """Choose the best parameters of each training window, apply them to the days that follow: one equity of all."""
     from dbatch.batch.walk_forward import Lengths
     from dbatch.batch.walk_forward import walk_forward as walked
-    from dbatch.config.overrides import parse_overrides
     from dbatch.config.sweep import sweep_batch
+    from dbatch.engine.control import Control
+    from dbatch.errors import Interrupted
 
-    raise_on_signals()
-    arguments: dict[str, Any] = {
-        "data": data,
-        "securities": securities,
-        "max_sheets": max_sheets,
-        "header_row": header_row,
-        "bars": bars,
-        "config": config,
-        "strategy_path": strategy_path,
-        "only_trades": only_trades or None,
-        "start_date": start_date,
-        "end_date": end_date,
-    }
-    base_args = {key: value for key, value in arguments.items() if value is not None}
-    base_args |= parse_overrides(list(assignments or ()))
+    control = Control(options.grace)
+    drain_on_signals(control, lambda: _GO_ON, alarm=options.execution.serial)
 
     def load(dates: Mapping[str, Any]) -> BatchFile:
         from dbatch.batch.check_file import FileCheck
         from dbatch.batch.setups import Setups
 
-        fields = {"base_args": {**base_args, **dates}} | ({} if seed is None else {"seed": seed})
-        return sweep_batch(strategy, grid or (), most=random, fields=fields, check=FileCheck(Setups()))
+        fields = swept.fields | {"base_args": {**swept.fields["base_args"], **dates}}
+        return sweep_batch(strategy, swept.grid, most=swept.most, fields=fields, check=FileCheck(Setups()))
 
     folder = Path(os.path.abspath(output_root or "output"), name or f"{strategy}-walk-forward")
     with stdout_kept_for_data():
-        lengths = Lengths(train, test, purge, embargo, anchored)
-        found = walked(load, folder, lengths, options, lambda text: typer.echo(text, err=True))
+        lengths = Lengths(train, test, purge, embargo, anchored, warmup)
+        try:
+            found = walked(load, folder, lengths, options, lambda text: typer.echo(text, err=True), control)
+        except (KeyboardInterrupt, Interrupted) as stop:
+            typer.echo(_GO_ON, err=True)
+            raise typer.Exit(128 + getattr(stop, "number", signal.SIGINT)) from None
     if as_json:
         typer.echo(json.dumps(found.as_json()))
     typer.echo("\n".join(map(escaped, lines(found))), err=True)

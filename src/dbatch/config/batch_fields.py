@@ -18,8 +18,9 @@ from dbatch.config.name_lists import SECURITY_COLUMNS, names
 from dbatch.config.nodes import Node
 from dbatch.config.quantities import parse_size
 from dbatch.config.random_draws import RandomSearch
+from dbatch.config.run_hash import hash16
 from dbatch.config.run_ids import MAX_LENGTH
-from dbatch.config.runs import Combinations, Runs, Written, hash16
+from dbatch.config.runs import Combinations, Runs, Written
 from dbatch.config.searches import Sample, axes_at, check_strategy, grid_runs, random_runs, sample_at, search_at
 from dbatch.config.settings import Setting, check_order, setting
 from dbatch.config.written_runs import written_runs

@@ -15,6 +15,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOp
 from typing import Final
 
 _BITS: Final = 256
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 _DECIMALS: Final = Context(
     prec=34, rounding=ROUND_HALF_EVEN, Emin=-9999, Emax=9999, traps=[InvalidOperation, DivisionByZero, Overflow]
 )
@@ -22,7 +23,7 @@ _DECIMALS: Final = Context(
 
 def bits(seed: int, *labels: str | int) -> int:
     """Return 256 random bits as an integer, of a seed and what they are for."""
-    text = json.dumps(["dbatch.draws/1", seed, *labels], ensure_ascii=True, separators=(",", ":"))
+    text = _encode(["dbatch.draws/1", seed, *labels])
     return int.from_bytes(hashlib.sha256(text.encode("ascii")).digest(), "big")
 
 

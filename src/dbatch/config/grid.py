@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from dbatch.config.faults import Place
-from dbatch.config.run_ids import looks_shortened, shortened, value_text
+from dbatch.config.run_ids import MAX_LENGTH, looks_shortened, shortened, value_text
 from dbatch.config.settings import ARGUMENTS
 
 
@@ -95,6 +96,17 @@ class Grid:
             found.append(digit)
         return tuple(reversed(found))
 
+    def column(self, axis: int, combinations: Iterable[int]) -> list[int]:
+        """Return the positions on the axis with the number `axis` of all `combinations`: what `digits` has of each."""
+        size, stride = len(self.axes[axis]), math.prod(map(len, self.axes[axis + 1 :]))
+        return [i // stride % size for i in combinations]
+
+    def run_ids(self, columns: Sequence[Sequence[int]]) -> list[str]:
+        """Return the ids of combinations, their positions a column an axis; see `run_id`. No axis may be of draws."""
+        pieces = [map(texts.__getitem__, column) for texts, column in zip(self._texts, columns, strict=True)]
+        ids = map("".join, zip(*pieces, strict=True))
+        return list(ids if self._longest <= MAX_LENGTH else map(shortened, ids))
+
     def full_id(self, digits: tuple[int, ...]) -> str:
         """Return the id of a combination, however long it is."""
         parts = []
@@ -131,6 +143,15 @@ class Grid:
                 if found is not None:
                     return found
         return None
+
+    @cached_property
+    def _texts(self) -> list[list[str]]:
+        """Return what each value of each axis adds to an id."""
+        return [
+            [lead + text for text in axis.texts]
+            for lead, axis in zip(self._leads, self.axes, strict=True)
+            if isinstance(axis, Axis)
+        ]
 
     @cached_property
     def _longest(self) -> int:

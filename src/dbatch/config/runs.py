@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import PurePath
+from functools import partial
+from itertools import accumulate, groupby
 from typing import Any, Final, overload
 
 from dbatch.config.grid import Axis, Grid
 from dbatch.config.holdout import Holdout
 from dbatch.config.random_draws import RandomSearch
-from dbatch.config.settings import PATHS, Setting
+from dbatch.config.run_hash import params_hash
+from dbatch.config.settings import Setting
 
-_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-"""`json.dumps` with these options makes an encoder for every call, which takes as long as the text."""
+_TOGETHER: Final = 4096
+"""Runs that are made at a time: columns of so many are short beside what a batch keeps of its runs."""
+
+_FEWEST: Final = 8
+"""Runs of which what they share is worth finding."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,10 @@ class Combinations:
         own = Setting(arguments, parameters)
         return Draft(self.grid.run_id(digits), own, self.origin, self.tags, timeout=self.timeout)
 
+    def combinations(self, places: Iterable[int]) -> list[int]:
+        """Return the combinations that the runs at `places` among these are."""
+        return list(places) if self.chosen is None else [self.chosen[i] for i in places]
+
     def holds(self, run_id: str) -> bool:
         """Return whether one of these runs is called `run_id`, in any case."""
         i = self.grid.find(run_id)
@@ -117,6 +122,37 @@ class Written:
         return self.drafts[i]
 
 
+@dataclass(frozen=True)
+class Positions:
+    """Where runs stand in their grid: `part` holds those from number `first` of the batch on; `axes` vary."""
+
+    part: Combinations
+    first: int
+    axes: tuple[int, ...]
+
+    def columns(self, numbers: Iterable[int]) -> list[list[int]]:
+        """Return the positions of the runs with `numbers` on each of the axes, a column an axis."""
+        combinations = self.part.combinations([number - self.first for number in numbers])
+        return [self.part.grid.column(axis, combinations) for axis in self.axes]
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Runs of a grid that differ in nothing but the values of parameters.
+
+    `axes` has these values, `columns` the places of each run's among them, a column an axis; `positions` finds those.
+    `first` is the run with the first of `numbers`. All runs of a `family` are alike.
+    """
+
+    family: tuple[int, ...]
+    numbers: Sequence[int]
+    ids: Sequence[str]
+    first: RunSpec
+    axes: tuple[Axis, ...]
+    columns: Sequence[Sequence[int]]
+    positions: Positions
+
+
 class Runs(Sequence[RunSpec]):
     """All runs of a batch in their order: written ones, those of the grid, random ones.
 
@@ -140,6 +176,11 @@ class Runs(Sequence[RunSpec]):
         """Return the folder that relative paths of the batch are below."""
         return self._folder
 
+    @property
+    def seed(self) -> int | None:
+        """Return the seed of the batch."""
+        return self._seed
+
     def __len__(self) -> int:
         return sum(part.size for part in self._parts)
 
@@ -160,6 +201,36 @@ class Runs(Sequence[RunSpec]):
 
     def __repr__(self) -> str:
         return f"<{len(self):,} runs>"
+
+    def together(self, numbers: Sequence[int]) -> Iterator[Alike | RunSpec]:
+        """Yield the runs with `numbers` in that order: those of a grid that are alike together, others one by one."""
+        ends = list(accumulate(part.size for part in self._parts))
+        for first in range(0, len(numbers), _TOGETHER):
+            for place, some in groupby(numbers[first : first + _TOGETHER], partial(bisect_right, ends)):
+                part = self._parts[place]
+                if isinstance(part, Combinations) and part.search is None:
+                    yield from self._of_grid(place, part, ends[place] - part.size, list(some))
+                else:
+                    yield from map(self._run, some)
+
+    def _of_grid(self, place: int, part: Combinations, first: int, numbers: list[int]) -> Iterator[Alike | RunSpec]:
+        grid, axes = part.grid, [(i, axis) for i, axis in enumerate(part.grid.axes) if isinstance(axis, Axis)]
+        varied = [(i, axis) for i, axis in axes if not axis.is_argument]
+        positions = Positions(part, first, tuple(i for i, _ in varied))
+        columns = Positions(part, first, tuple(i for i, _ in axes)).columns(numbers)
+        ids = grid.run_ids(columns)
+        arguments = list(zip(*(columns[i] for i, axis in axes if axis.is_argument), strict=True)) or [()] * len(numbers)
+        begin = 0
+        for family, some in groupby(arguments):
+            end = begin + sum(1 for _ in some)
+            if varied and end - begin >= _FEWEST:
+                same, run = numbers[begin:end], self._run(numbers[begin])
+                own = tuple(axis for _, axis in varied)
+                places = [columns[i][begin:end] for i, _ in varied]
+                yield Alike((place, *family), same, ids[begin:end], run, own, places, positions)
+            else:
+                yield from map(self._run, numbers[begin:end])
+            begin = end
 
     def _run(self, index: int) -> RunSpec:
         i = index
@@ -185,33 +256,6 @@ class Runs(Sequence[RunSpec]):
             origin=draft.origin,
             params_hash=params_hash(arguments, parameters, self._seed, self._folder),
         )
-
-
-def params_hash(
-    arguments: Mapping[str, Any], parameters: Mapping[str, Any], seed: int | None = None, folder: str = ""
-) -> str:
-    """Return 16 hex digits of a hash of all that a run was asked for; local paths count as seen from `folder`."""
-    seen = {key: _seen_from(folder, value) if key in PATHS else value for key, value in arguments.items()}
-    return hash16({"arguments": seen, "parameters": parameters, "seed": seed})
-
-
-def hash16(value: Any) -> str:
-    """Return the first 16 hex digits of the SHA-256 of `value` as canonical JSON: sorted keys, no spaces, ASCII."""
-    return hashlib.sha256(_canonical(value).encode("ascii")).hexdigest()[:16]
-
-
-def _seen_from(folder: str, paths: Any) -> Any:
-    return _relative(folder, paths) if isinstance(paths, str) else [_relative(folder, path) for path in paths]
-
-
-@lru_cache(maxsize=1024)
-def _relative(folder: str, path: str) -> str:
-    if not folder or "://" in path:
-        return path
-    try:
-        return PurePath(os.path.relpath(path, folder)).as_posix()
-    except ValueError:  # another drive of Windows
-        return PurePath(path).as_posix()
 
 
 def _own(value: Any) -> Any:

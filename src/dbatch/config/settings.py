@@ -22,6 +22,8 @@ ARGUMENTS: Final = (
     "max_sheets",
     "header_row",
     "bars",
+    "zone",
+    "adjusted",
     "config",
     "chunk_size",
     "only_trades",
@@ -64,9 +66,9 @@ def argument(key: str, node: Node, folder: Path) -> Any:
     if not node.given and key != "strategy":
         return None
     match key:
-        case "strategy" | "bars":
+        case "strategy" | "bars" | "zone":
             return node.text()
-        case "only_trades":
+        case "only_trades" | "adjusted":
             return node.boolean()
         case "max_sheets" | "header_row" | "chunk_size":
             return node.integer(least=1)

@@ -25,7 +25,7 @@ _RESOLVERS = [
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")}
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc, unused-ignore]
+class _Loader(yaml.SafeLoader):  # type: ignore[misc, unused-ignore]  # yaml has no types, its stubs are often there
     """SafeLoader without aliases, or types that JSON has not. Of a repeated key it takes the first value."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - filled below, once

@@ -12,11 +12,10 @@ import numpy as np
 from dbatch.data.bar_clean import clean, in_order
 from dbatch.data.bar_market import open_bars
 from dbatch.data.bar_read import raw_bars
-from dbatch.data.check import CheckOutcome
+from dbatch.data.check import CheckOutcome, outcomes_of
 from dbatch.data.faults import Faults
 from dbatch.data.quality import QualityReport, iso_time, missing_days
 from dbatch.data.resample import length_name
-from dbatch.errors import DataError
 from dbatch.model import Security
 
 _DAY = 86_400_000_000_000
@@ -24,13 +23,7 @@ _DAY = 86_400_000_000_000
 
 def check_bars(path: str | os.PathLike[str], *, header_row: int | None = None) -> Iterator[CheckOutcome]:
     """Yield what was found for each security whose bars are at `path`. Raises what `open_bars` raises."""
-    for security in open_bars(path, header_row=header_row).securities:
-        try:
-            report = _report(security)
-        except DataError as error:
-            yield CheckOutcome(security.name, str(security.source), error=str(error))
-        else:
-            yield CheckOutcome(security.name, str(security.source), report)
+    yield from outcomes_of(open_bars(path, header_row=header_row).securities, _report)
 
 
 def _report(security: Security) -> QualityReport:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +16,7 @@ from dbatch.data.bar_read import load_bars
 from dbatch.data.bars import BarBlock
 from dbatch.data.faults import Faults
 from dbatch.data.names import file_slug
-from dbatch.durable import move_into_place
+from dbatch.data.output import output_file
 from dbatch.errors import DataError, OutputError
 from dbatch.schema import BAR_COLUMNS, BAR_RULES_VERSION
 
@@ -65,17 +62,8 @@ def resample_market(
 
 def write_bars(bars: BarBlock, target: Path, facts: dict[str, object]) -> None:
     """Put `bars` into the Parquet file `target`, whole or not at all. Raises OutputError."""
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
-    try:
+    with output_file(target) as part:
         pq.write_table(bar_table_of(bars, facts), part, compression="zstd", write_page_checksum=True)
-        with open(part, "rb+") as file:
-            os.fsync(file.fileno())
-        move_into_place(part, target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def bar_table_of(bars: BarBlock, facts: dict[str, object]) -> pa.Table:

@@ -102,7 +102,7 @@ class Recorder:
         try:
             self._folder.mkdir(parents=True)
             for name in COLUMN_TYPES:
-                file = open(self._folder / name, "wb", buffering=0)  # noqa: SIM115
+                file = open(self._folder / name, "wb", buffering=0)  # noqa: SIM115 - closed by `__exit__`
                 self._columns.append(self._files.enter_context(file))
         except OSError:
             self.is_going = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
@@ -53,9 +53,16 @@ def check_path(path: str | os.PathLike[str], *, header_row: int | None = None) -
 
     Raises what opening a market raises: nothing there, a workbook that cannot be listed, a name claimed twice.
     """
-    for security in open_market(path, header_row=header_row).securities:
+    yield from outcomes_of(open_market(path, header_row=header_row).securities, _report)
+
+
+def outcomes_of(
+    securities: Iterable[Security], report_on: Callable[[Security], QualityReport]
+) -> Iterator[CheckOutcome]:
+    """Yield what `report_on` found for each of `securities`, or the DataError that it raised."""
+    for security in securities:
         try:
-            report = _report(security)
+            report = report_on(security)
         except DataError as error:
             yield CheckOutcome(security.name, str(security.source), error=str(error))
         else:

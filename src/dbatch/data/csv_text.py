@@ -9,7 +9,8 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from io import BufferedIOBase
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,14 +24,14 @@ _BLANK_LINE: Final = re.compile(r'\s*|"\s*"\s*')
 
 
 @contextlib.contextmanager
-def open_text(path: str) -> Iterator[BinaryIO]:
+def open_text(path: str) -> Iterator[BufferedIOBase]:
     """Yield the text of a local or remote file as bytes, unpacked where its name ends in .gz.
 
     Whatever goes wrong while it is read is raised as an error that names the file.
     """
     try:
         with open_file(path) as file:
-            yield gzip.GzipFile(fileobj=file) if path.lower().endswith(".gz") else file  # type: ignore[misc]
+            yield gzip.GzipFile(fileobj=file) if path.lower().endswith(".gz") else file
     except FileNotFoundError as error:
         raise DataNotFoundError(f"{path}: no such file") from error
     except UnicodeDecodeError as error:
@@ -41,7 +42,7 @@ def open_text(path: str) -> Iterator[BinaryIO]:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def next_line(file: BinaryIO, line: int) -> tuple[str, int, int]:
+def next_line(file: BufferedIOBase, line: int) -> tuple[str, int, int]:
     """Return the next line that is not blank, where it starts and its number; at the end no text."""
     while True:
         offset = file.tell()
@@ -73,7 +74,7 @@ class CheckedUtf8:
 
     closed = False  # Arrow asks
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BufferedIOBase) -> None:
         self._file = file
         self._decoder = codecs.getincrementaldecoder("utf-8")()
 

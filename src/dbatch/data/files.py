@@ -6,10 +6,12 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from dbatch.cache import cache_dir
+from dbatch.durable import whole_file
 from dbatch.errors import DataNotFoundError
 
 
@@ -24,7 +26,7 @@ def local_path(path: str | os.PathLike[str]) -> str:
 
 
 @contextmanager
-def open_file(path: str) -> Iterator[BinaryIO]:
+def open_file(path: str) -> Iterator[BufferedIOBase]:
     """Yield `path` opened for reading bytes."""
     if is_local(path):
         with open(local_path(path), "rb") as file:
@@ -67,9 +69,8 @@ def local_copy(path: str) -> Path:
     target = cache_dir() / "remote" / version / inside.rsplit("/", 1)[-1]
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        fs.get_file(inside, str(partial))
-        os.replace(partial, target)
+        with whole_file(target) as part:
+            fs.get_file(inside, str(part))
     return target
 
 
@@ -77,7 +78,8 @@ def _filesystem(path: str) -> tuple[Any, str]:
     import fsspec
 
     try:
-        return fsspec.core.url_to_fs(path)  # type: ignore[no-any-return]
+        found: tuple[Any, str] = fsspec.core.url_to_fs(path)
+        return found
     except (ImportError, ValueError) as error:
         raise DataNotFoundError(f"{path}: {error}") from error
 

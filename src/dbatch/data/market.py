@@ -18,7 +18,7 @@ from dbatch.data.files import is_local, list_files, local_copy, local_path
 from dbatch.data.header import names_a_security
 from dbatch.data.names import ticker_of
 from dbatch.errors import DataError, DataNotFoundError, UsageError
-from dbatch.model import Security, Source, SourceKind
+from dbatch.model import UNIVERSE, Security, Source, SourceKind
 
 PARQUET = (".parquet", ".pq")
 CSV = (".csv", ".csv.gz")
@@ -159,9 +159,14 @@ def _partitions(files: Sequence[str]) -> dict[str, list[str]]:
 
 
 def distinct(origin: str, securities: Iterable[Security]) -> tuple[Security, ...]:
-    """Return `securities` by name. Raises UsageError where two places claim one name."""
+    """Return `securities` by name. Raises UsageError where two claim one name, or one that of a universe."""
     seen: dict[str, Security] = {}
     for security in securities:
+        if security.name.upper() == UNIVERSE:
+            raise UsageError(
+                f"{origin}: {security.source}: no security can be called {security.name!r}, which stands for all "
+                "securities of a portfolio; rename it"
+            )
         other = seen.setdefault(security.name.upper(), security)
         if other is not security:
             raise UsageError(

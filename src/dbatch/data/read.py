@@ -82,7 +82,7 @@ def fingerprint(source: Source) -> str:
             digest.update(content_hash(path).encode())
         else:
             with open_file(path) as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())  # type: ignore[arg-type]
+                digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 

@@ -11,21 +11,35 @@ from dbatch.data.bar_header import names_bars
 from dbatch.data.bar_market import open_bars
 from dbatch.data.files import is_local, list_files, local_copy, local_path
 from dbatch.data.market import CSV, EXCEL, PARQUET, Market, open_market
-from dbatch.errors import DataError
-from dbatch.model import Security, Source
+from dbatch.errors import DataError, UsageError
+from dbatch.model import UNIVERSE, Security, Source
 
-UNIVERSE: Final = "UNIVERSE"
+HOW_READ: Final = ("bars", "header_row", "zone", "adjusted")
+"""What `open_data` may be told; arguments of runs have the same names."""
 
 
-def open_data(path: str | os.PathLike[str], *, bars: str | None = None, header_row: int | None = None) -> Market:
+def open_data(
+    path: str | os.PathLike[str],
+    *,
+    bars: str | None = None,
+    header_row: int | None = None,
+    zone: str | None = None,
+    adjusted: bool | None = None,
+) -> Market:
     """Return the securities at `path`: ticks, or bars where the header of its first file is one of bars.
 
-    With `bars` (an interval such as "5min") the path holds ticks, and bars are made of their trades. Raises what
+    With `bars` (an interval such as "5min") the path holds ticks, and bars are made of their trades. `zone` and
+    `adjusted` are for bars in files, see `open_bars`; UsageError is raised where there are none, else what
     `open_market` and `open_bars` raise.
     """
+    if bars is None and holds_bars(os.fspath(path)):
+        return open_bars(path, zone=zone or "", adjusted=bool(adjusted), header_row=header_row)
+    for name, value in (("zone", zone), ("adjusted", adjusted)):
+        if value:
+            raise UsageError(f"{name} {value}: is for bars, and {os.fspath(path)} holds ticks")
     if bars is not None:
         return open_bars(path, interval=bars, header_row=header_row)
-    return (open_bars if holds_bars(os.fspath(path)) else open_market)(path, header_row=header_row)
+    return open_market(path, header_row=header_row)
 
 
 def holds_bars(path: str) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -15,18 +15,11 @@ from dbatch.data.bars import BarBlock
 from dbatch.data.blocks import EventBlock, cut
 from dbatch.data.cache import cached_events
 from dbatch.data.faults import Faults
-from dbatch.engine.job import JobResult, run_job
+from dbatch.engine.job import Ask, JobResult, never, run_job
 from dbatch.engine.outcome import Outcome, failure, success, with_events
 from dbatch.errors import StorageError
 from dbatch.model import Job, RunContext
 from dbatch.plugins.loading import Load, declared_needs, load_factory, make_handler
-
-Ask = Callable[[], bool]
-
-
-def never() -> bool:
-    """Return False: nobody asks to stop."""
-    return False
 
 
 def run_one(

@@ -11,9 +11,8 @@ import numpy as np
 from dbatch.data.blocks import NO_EVENTS, EventBlock
 from dbatch.engine.fills import NO_FILLS, Fills, fill_columns
 from dbatch.engine.kept_fills import KeptFills
-from dbatch.engine.kernel import Kernel, flatten, readable_compile_errors, ready_kernel
+from dbatch.engine.kernel import flatten, readable_compile_errors, ready_kernel
 from dbatch.engine.sessions import read_only, sessions_of
-from dbatch.errors import HandlerError
 from dbatch.strategies import EventStrategy
 
 FILL_ROOM: Final = 1 << 17
@@ -36,7 +35,7 @@ class Passage:
 
     def __init__(self, strategy: EventStrategy, sections: Sequence[Mapping[str, Any]]) -> None:
         self._strategy = strategy
-        self._kernel = _kernel(strategy)
+        self._kernel = ready_kernel(strategy)
         loop, sets = self._kernel.loop, len(sections)
         bound = [flatten(strategy.bind(strategy.parameters(**each)), loop.params_type) for each in sections]
         self._params = (
@@ -120,13 +119,6 @@ class Passage:
                 begin = number * room
                 kept.add(table[:, begin : begin + written], done)
         self._written[:] = 0
-
-
-def _kernel(strategy: EventStrategy) -> Kernel:
-    found = ready_kernel(strategy)
-    if isinstance(found, HandlerError):
-        raise HandlerError(str(found)) from found.__cause__
-    return found
 
 
 def _fill_room() -> tuple[np.ndarray, tuple[np.ndarray, ...]]:

@@ -39,7 +39,7 @@ _NO_WORKERS_SEC: Final = 60.0
 
 
 @dataclass
-class RunOnWorker(WorkerPlugin):  # type: ignore[misc]
+class RunOnWorker(WorkerPlugin):  # type: ignore[misc]  # distributed has no types
     """What a worker keeps of a run: its contexts, so that a task is names and numbers only.
 
     The strategies' files travel along for workers that do not see the driver's.

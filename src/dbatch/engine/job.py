@@ -63,7 +63,7 @@ class Seen:
 
 
 Watch = Callable[[Seen], None]
-Stop = Callable[[], bool]
+Ask = Callable[[], bool]
 
 
 def never() -> bool:
@@ -78,7 +78,7 @@ def run_job(
     blocks: Iterable[EventBlock] | Iterable[BarBlock],
     *,
     needs: Sequence[str] = (),
-    stop: Stop = never,
+    stop: Ask = never,
     watch: Watch | None = None,
 ) -> JobResult:
     """Return what `handler`, made for this job alone, does with `blocks`; where they are cut changes nothing.
@@ -114,7 +114,7 @@ def run_jobs(
     blocks: Iterable[EventBlock] | Iterable[BarBlock],
     *,
     needs: Sequence[str] = (),
-    stop: Stop = never,
+    stop: Ask = never,
 ) -> list[JobResult]:
     """Return for each of `sections`, at most `MOST_SETS`, what `run_job` returns for it, bit for bit.
 
@@ -139,7 +139,7 @@ def _attended(
     run: Callable[[Iterable[EventBlock]], list[JobResult]],
     blocks: Iterable[EventBlock],
     needs: Sequence[str],
-    stop: Stop,
+    stop: Ask,
     *,
     priced_only: bool,
 ) -> list[JobResult]:
@@ -155,7 +155,7 @@ def _attended(
     return results
 
 
-def _until(stop: Stop, blocks: Iterable[EventBlock]) -> Iterable[EventBlock]:
+def _until(stop: Ask, blocks: Iterable[EventBlock]) -> Iterable[EventBlock]:
     remaining = iter(blocks)
     while not stop():
         block = next(remaining, None)

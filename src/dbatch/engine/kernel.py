@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, TypeVar, get_type_hints
 
 import llvmlite
 import numba
@@ -26,7 +26,11 @@ from dbatch.engine.numba_start import spare_copies, start_numba
 from dbatch.engine.signature import signature_of
 from dbatch.engine.sources import reached_sources
 from dbatch.errors import HandlerError
-from dbatch.strategies import EventStrategy
+from dbatch.strategies import BarStrategy, EventStrategy
+
+_Kernel = TypeVar("_Kernel")
+Functions = Iterable[tuple[Any, tuple[Any, ...]]]
+"""Functions of one generated module, each with numba's types of its arguments."""
 
 _CHECKED: Final = "every variable is set"
 """What a loop in the cache was checked for; other words have every one checked again."""
@@ -57,15 +61,31 @@ def compile_kernel(strategy: EventStrategy) -> Kernel:
     return Kernel(module.find_sessions, module.replay, loop, sources)
 
 
-@lru_cache(maxsize=32)
-def ready_kernel(strategy: EventStrategy) -> Kernel | HandlerError:
-    """Return the loop of `strategy` with its machine code, or why its code cannot be compiled.
+def ready_kernel(strategy: EventStrategy) -> Kernel:
+    """Return the loop of `strategy` with its machine code.
 
-    Raises StrategyError as `compile_kernel` does, and what numba raises where it is no fault of the strategy's code.
+    Raises HandlerError where its code cannot be compiled, StrategyError as `compile_kernel` does, and what numba raises
+    where it is no fault of the strategy's code.
     """
+    return faultless(_kernel_or_fault(strategy))
+
+
+@lru_cache(maxsize=32)
+def _kernel_or_fault(strategy: EventStrategy) -> Kernel | HandlerError:
     kernel = compile_kernel(strategy)
+    functions = zip((kernel.find_sessions, kernel.replay), _argument_types(), strict=True)
+    return compiled_or_fault(strategy, kernel, functions)
+
+
+def compiled_or_fault(
+    strategy: EventStrategy | BarStrategy, kernel: _Kernel, functions: Functions
+) -> _Kernel | HandlerError:
+    """Return `kernel` with the machine code of its `functions`, or why the code of `strategy` cannot be compiled.
+
+    It is to be kept, so that a fault is looked for once. Raises what numba raises where it is no fault of that code.
+    """
     try:
-        compile_once(zip((kernel.find_sessions, kernel.replay), _argument_types(), strict=True))
+        compile_once(functions)
     except (OSError, MemoryError):
         raise
     except Exception as error:
@@ -74,6 +94,13 @@ def ready_kernel(strategy: EventStrategy) -> Kernel | HandlerError:
             raise
         return found
     return kernel
+
+
+def faultless(found: _Kernel | HandlerError) -> _Kernel:
+    """Return the kernel that was found; raises the fault that was found instead, anew each time."""
+    if isinstance(found, HandlerError):
+        raise HandlerError(str(found)) from found.__cause__
+    return found
 
 
 def module_of(text: str, modules: Iterable[str], functions: Iterable[Any]) -> tuple[ModuleType, str]:
@@ -97,7 +124,7 @@ def module_of(text: str, modules: Iterable[str], functions: Iterable[Any]) -> tu
     return _load(text, f"_dbatch_kernel_{machine}", cache_dir() / "kernels" / machine, check), sources
 
 
-def compile_once(functions: Iterable[tuple[Any, tuple[Any, ...]]]) -> None:
+def compile_once(functions: Functions) -> None:
     """Compile all functions of one generated module, each for its types of arguments; raises what numba raises.
 
     What the cache does not hold is compiled by one process, while others wait for it and then load it.
@@ -154,7 +181,7 @@ def _kinds(cls: Any) -> tuple[Any, ...]:
     return tuple(get_type_hints(cls).values())
 
 
-def _fault(strategy: EventStrategy, error: Exception) -> HandlerError | None:
+def _fault(strategy: EventStrategy | BarStrategy, error: Exception) -> HandlerError | None:
     """Return what is wrong with the strategy's code that numba raised `error`, numba's pages being its cause."""
     from dbatch.engine.compile_faults import compile_fault  # half of numba's compiler, for failures only
 

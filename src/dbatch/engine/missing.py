@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dis
 import re
 import sys
-import traceback
+from types import CodeType
 from typing import Any, Final
 
 from dbatch.schema import EVENT_COLUMNS
@@ -17,7 +18,8 @@ def missing_columns(error: BaseException) -> str | None:
     """Return which columns a handler asked a chunk of events for, in words; None for any other error.
 
     pandas says so by KeyError, or AttributeError, from a method of the chunk itself. What the handler's own code
-    raises is its own, in a function that a method of the chunk calls too.
+    raises is its own, in a function that a method of the chunk calls too; and so is a method that there is none of:
+    what is called where it is looked up is no column of any data.
     """
     if not isinstance(error, KeyError | AttributeError) or "pandas" not in sys.modules:
         return None
@@ -31,11 +33,22 @@ def missing_columns(error: BaseException) -> str | None:
 
 def _comes_from_events(error: BaseException) -> bool:
     frame_of_pandas = sys.modules["pandas"].DataFrame
-    found = False
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        if not str(frame.f_globals.get("__name__")).startswith("pandas."):
-            found = False  # whatever was called so far, it called other code
-            continue
+    found = is_method = False
+    trace = error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
         owner: Any = frame.f_locals.get("self")
-        found = found or (type(owner) is frame_of_pandas and tuple(owner.columns) == EVENT_COLUMNS)
-    return found
+        if not str(frame.f_globals.get("__name__")).startswith("pandas."):
+            found, is_method = False, _is_called(frame.f_code, trace.tb_lasti)  # what was called so far called this
+        elif type(owner) is frame_of_pandas and tuple(owner.columns) == EVENT_COLUMNS:
+            found = True
+        trace = trace.tb_next
+    return found and not is_method
+
+
+def _is_called(code: CodeType, place: int) -> bool:
+    """Return whether the instruction of `code` at `place` looks up an attribute in order to call it at once."""
+    at_place = [each for each in dis.get_instructions(code) if each.offset == place]
+    if sys.version_info >= (3, 12):
+        return any(each.opname == "LOAD_ATTR" and bool((each.arg or 0) & 1) for each in at_place)
+    return any(each.opname == "LOAD_METHOD" for each in at_place)

@@ -26,16 +26,16 @@ def start_numba() -> None:
     with _LOCK:
         if _ASKS in sys.modules or "scipy.linalg" in sys.modules or importlib.util.find_spec("scipy") is None:
             return
-        linalg = importlib.import_module(_LINALG)
+        linalg: Any = importlib.import_module(_LINALG)
         asked = getattr(linalg, "ensure_blas", None)
         if asked is None:
             return
-        linalg.ensure_blas = lambda: None  # type: ignore[attr-defined]
+        linalg.ensure_blas = lambda: None
         try:
-            arraymath = importlib.import_module(_ASKS)
+            arraymath: Any = importlib.import_module(_ASKS)
         finally:
-            linalg.ensure_blas = asked  # type: ignore[attr-defined]
-        arraymath.ensure_blas = asked  # type: ignore[attr-defined]
+            linalg.ensure_blas = asked
+        arraymath.ensure_blas = asked
 
 
 def spare_copies() -> None:
@@ -45,13 +45,13 @@ def spare_copies() -> None:
     by block, each with all variables of the function, as it must for other callers: what it gets may be used again.
     """
     with _LOCK:
-        inlining = importlib.import_module(_INLINING)
-        worker = getattr(inlining, "InlineWorker", None)
+        inlining: Any = importlib.import_module(_INLINING)
+        worker: Any = getattr(inlining, "InlineWorker", None)
         known = all(hasattr(worker, name) for name in ("inline_function", "inline_ir", "run_untyped_passes"))
         if not known or getattr(inlining, "copy", None) is not copy:  # another numba, or done before
             return
-        inlining.copy = SimpleNamespace(copy=copy.copy, deepcopy=_deepcopy)  # type: ignore[attr-defined]
-        worker.inline_function = _inline_function  # type: ignore[union-attr]
+        inlining.copy = SimpleNamespace(copy=copy.copy, deepcopy=_deepcopy)
+        worker.inline_function = _inline_function
 
 
 def _inline_function(

@@ -41,7 +41,7 @@ def in_order(blocks: Sequence[EventBlock], order: EventOrder) -> Ordered:
     without a time included, as in engines that call `sort_values("timestamp")`. What nobody can write to is put in
     order once for the jobs that follow each other in a thread.
     """
-    if order == "source":
+    if order == "source" or not blocks:
         return Ordered(blocks, 0)
     places = [place_of(block) for block in blocks]
     kept = getattr(_THREAD, "ordered", None)

@@ -5,27 +5,63 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import groupby
+from operator import attrgetter, itemgetter
+from typing import Final, NamedTuple, Protocol
 
-from dbatch.model import Job, Receipt, Unit
+from dbatch.model import Job, Receipt, Security, Unit
 
 TARGET_SEC: Final = 2.0
 """What a unit should take: Dask costs some milliseconds a task, and what a killed worker was at is done again."""
 
-MOST_JOBS: Final = 1_000
+MOST_JOBS: Final = 4_000
 _FIRST_JOBS: Final = 4
 _LEAST_SEC: Final = 0.25
 _GROWTH: Final = 8
 
 
-@dataclass(frozen=True)
-class Task:
-    """One job, the context that it runs under, its place in the order, and its priority: higher starts earlier."""
+class JobSource(Protocol):
+    """Where jobs over one security come from when they are to run: they share a context and a priority."""
+
+    @property
+    def run_id(self) -> str:
+        """Return the name of the context that the jobs run under."""
+
+    @property
+    def priority(self) -> int:
+        """Return the priority of the jobs: those of a higher one start earlier."""
+
+    @property
+    def security(self) -> Security: ...
+
+    def jobs(self, tasks: Sequence[Task]) -> list[Job]:
+        """Return the job of each of `tasks`, which are of this source."""
+
+
+class Task(NamedTuple):
+    """A job that is to be done: its place in the order, its key, and who makes it."""
+
+    place: int
+    key: str
+    source: JobSource
+
+
+class GivenJob(NamedTuple):
+    """The source of one job that is there already."""
 
     run_id: str
-    place: int
     job: Job
     priority: int = 0
+
+    @property
+    def security(self) -> Security:
+        return self.job.security
+
+    def jobs(self, tasks: Sequence[Task]) -> list[Job]:
+        return [self.job] * len(tasks)
+
+
+_source: Final = attrgetter("source")
 
 
 @dataclass
@@ -52,25 +88,28 @@ class Packer:
         self._single: deque[Unit] = deque()
         self._tasks: dict[str, Task] = {}
         self.left = 0
-        for task in sorted(tasks, key=lambda task: task.place):
-            self.add(task)
+        for source, some in groupby(sorted(tasks, key=itemgetter(0)), _source):
+            self._lane_of(source).waiting.extend(some)
+        for lane in self._lanes.values():
+            self._tasks |= {task.key: task for task in lane.waiting}
+            self.left += len(lane.waiting)
 
     @property
     def contexts(self) -> set[str]:
         """Return the names of the contexts that tasks run under."""
-        return {task.run_id for task in self._tasks.values()}
+        return {lane.run_id for lane in self._lanes.values()}
 
-    def add(self, task: Task) -> None:
-        """Put `task` behind those of its security."""
-        name = (task.run_id, task.priority, task.job.security.name)
-        self._lanes.setdefault(name, _Lane(task.run_id, task.priority)).waiting.append(task)
-        self._tasks[task.job.key] = task
-        self.left += 1
+    def _lane_of(self, source: JobSource) -> _Lane:
+        name = (source.run_id, source.priority, source.security.name)
+        found = self._lanes.get(name)
+        if found is None:
+            found = self._lanes[name] = _Lane(source.run_id, source.priority)
+        return found
 
     def again(self, key: str) -> None:
         """Do the job called `key` once more, in a unit of its own."""
         task = self._tasks[key]
-        self._single.append(Unit(task.run_id, (task.job,), task.priority))
+        self._single.append(Unit(task.source.run_id, jobs_of([task]), task.source.priority))
         self.left += 1
 
     def take(self, slots: int) -> Unit | None:
@@ -83,7 +122,7 @@ class Packer:
                 return None
             lane = min(waiting, key=lambda lane: (-lane.priority, lane.waiting[0].place, -(lane.seconds or 0.0)))
             size = self._unit_jobs or self._size(lane, slots)
-            jobs = tuple(lane.waiting.popleft().job for _ in range(min(size, len(lane.waiting))))
+            jobs = jobs_of([lane.waiting.popleft() for _ in range(min(size, len(lane.waiting)))])
             lane.largest = max(lane.largest, len(jobs))
             unit = Unit(lane.run_id, jobs, lane.priority)
         self.left -= len(unit.jobs)
@@ -111,3 +150,8 @@ class Packer:
         wanted = min(TARGET_SEC / seconds, lane.largest * _GROWTH, MOST_JOBS)
         fair = max(self.left / (2 * slots), _LEAST_SEC / seconds)
         return max(1, int(min(wanted, fair)))
+
+
+def jobs_of(tasks: Iterable[Task]) -> tuple[Job, ...]:
+    """Return the jobs of `tasks` in their order."""
+    return tuple(job for source, some in groupby(tasks, _source) for job in source.jobs(list(some)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
@@ -102,16 +102,31 @@ def fingerprints(securities: Sequence[Security]) -> dict[str, str]:
 def common_identity(code: str, content: str, window: Window, name: str, seed: int | None = None) -> str:
     """Return what the keys of all jobs over one security begin with; `name` is its spelling in the configuration."""
     seeded = [] if seed is None else [{"seed": seed}]
-    return _canonical([RESULT_SCHEMA_VERSION, *seeded, code, content, asdict(window), name])
+    return section_text([RESULT_SCHEMA_VERSION, *seeded, code, content, asdict(window), name])
 
 
 def job_key(common: str, section: Mapping[str, Any], fees: FeeRules | None = None) -> str:
     """Return the key of the job with the parameters `section`: 32 hex digits of a hash of all it depends on."""
-    charged = "" if fees is None else f" fees {_canonical([float(value) for value in astuple(fees)])}"
-    return hashlib.sha256(f"{common} {_canonical(section)}{charged}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{common} {section_text(section)}{_charged(fees)}".encode()).hexdigest()[:32]
 
 
-_canonical: Final = json.JSONEncoder(sort_keys=True, default=repr).encode
+def _charged(fees: FeeRules | None) -> str:
+    return "" if fees is None else f" fees {section_text([float(value) for value in astuple(fees)])}"
+
+
+def job_keys(common: str, sections: Iterable[str], fees: FeeRules | None = None) -> list[str]:
+    """Return the `job_key` of each job over one security, from the `section_text` of its parameters."""
+    begun = hashlib.sha256(f"{common} ".encode())
+    keys = []
+    charged = _charged(fees)
+    for text in sections:
+        whole = begun.copy()
+        whole.update(f"{text}{charged}".encode())
+        keys.append(whole.hexdigest()[:32])
+    return keys
+
+
+section_text: Final = json.JSONEncoder(sort_keys=True, default=repr).encode
 """`json.dumps` with these options makes an encoder for every call, which takes as long as the text."""
 
 

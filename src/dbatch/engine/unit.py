@@ -8,12 +8,16 @@ from collections.abc import Generator, Sequence
 from typing import Final
 
 from dbatch.durable import passed
-from dbatch.engine.alone import Ask, never, run_one
+from dbatch.engine.alone import run_one
 from dbatch.engine.fills import fill_table
+from dbatch.engine.job import Ask, never
 from dbatch.engine.outcome import Outcome
 from dbatch.model import Job, Receipt, RunContext, Unit
 from dbatch.plugins.loading import load_factory
-from dbatch.results.part import PartRow, publish
+from dbatch.results.part import PartBlock, PartRow, publish
+
+Results = Sequence[Outcome] | PartBlock
+"""What became of jobs that ran together, one by one or, where all succeeded, in columns."""
 
 _MOST_FILLS: Final = 1 << 21
 """Fills that a unit holds before it publishes what it has: some 100 MB."""
@@ -29,12 +33,12 @@ def run_unit(
     StorageError when results cannot be kept, InterruptedError when `stop` said so.
     """
     receipts: list[Receipt] = []
-    waiting: list[Outcome] = []
+    waiting: list[Results] = []
     fills = 0
     with contextlib.closing(_outcomes(context, unit.jobs, stop, hears_signals)) as outcomes:
         for some in outcomes:
-            waiting += some
-            fills += sum(len(outcome.fills or ()) for outcome in some)
+            waiting.append(some)
+            fills += some.fill_count if isinstance(some, PartBlock) else sum(len(one.fills or ()) for one in some)
             if fills > _MOST_FILLS:
                 receipts += _published(context, waiting)
                 waiting, fills = [], 0
@@ -47,7 +51,7 @@ def run_unit(
 
 def _outcomes(
     context: RunContext, jobs: Sequence[Job], stop: Ask, hears_signals: bool
-) -> Generator[Sequence[Outcome], None, None]:
+) -> Generator[Results, None, None]:
     """Yield what becomes of `jobs` in their order, as many at a time as ran together."""
     load = functools.cache(load_factory)  # the strategy's files are looked at once a unit
     if context.isolated:
@@ -63,12 +67,19 @@ def _outcomes(
             yield [run_one(context, job, load=load, stop=stop, hears_signals=hears_signals)]
 
 
-def _published(context: RunContext, outcomes: Sequence[Outcome]) -> list[Receipt]:
-    """Return the receipts of `outcomes`, those of a sweep or with fills published as one part."""
-    if not any(outcome.receipt.status == "success" for outcome in outcomes):
-        return [outcome.receipt for outcome in outcomes]
-    rows = [
+def _published(context: RunContext, results: Sequence[Results]) -> list[Receipt]:
+    """Return the receipts of `results`, those of a sweep or with fills published as one part."""
+    if not any(map(_has_success, results)):
+        return [outcome.receipt for outcomes in results if not isinstance(outcomes, PartBlock) for outcome in outcomes]
+    return publish(context.output_dir, *(one if isinstance(one, PartBlock) else _rows(one) for one in results))
+
+
+def _has_success(results: Results) -> bool:
+    return isinstance(results, PartBlock) or any(outcome.receipt.status == "success" for outcome in results)
+
+
+def _rows(outcomes: Sequence[Outcome]) -> list[PartRow]:
+    return [
         PartRow(each.receipt, each.days, each.daily_pnl, None if each.fills is None else fill_table(each.fills))
         for each in outcomes
     ]
-    return publish(context.output_dir, rows)

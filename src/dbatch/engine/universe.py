@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -26,7 +25,7 @@ from dbatch.portfolio import PortfolioStrategy
 from dbatch.portfolio.account import PortfolioResult, run_portfolio
 from dbatch.portfolio.measures import PortfolioMeasures, daily_pnl, portfolio_measures
 from dbatch.portfolio.universe import SecurityDays, Universe, security_days, universe_of
-from dbatch.results.accounts import keep_account
+from dbatch.results.accounts import account_digest, keep_account
 from dbatch.schema import JOB_METRIC_COLUMNS
 
 _MOST_KEPT: Final = 2
@@ -37,10 +36,30 @@ _KEPT: Final[OrderedDict[tuple[Any, ...], tuple[Universe, dict[str, int], tuple[
 def run_universe(context: RunContext, job: Job, strategy: object, faults: Faults, stop: Callable[[], bool]) -> Outcome:
     """Return what becomes of a portfolio's `job`; equity, weights and orders are then below the output folder.
 
-    Raises DataError for a universe without bars in the window, InterruptedError when `stop` said so, StorageError when
-    files cannot be kept, and what the strategy raises.
+    Raises what `account_of` raises, and StorageError when files cannot be kept.
     """
     started = time.perf_counter()
+    result, rows = account_of(context, job, strategy, faults, stop)
+    tables = tables_of(result)
+    keep_account(Path(context.output_dir), job.key, tables)
+    receipt = dataclasses.replace(
+        _receipt(job, result, account_digest(tables), faults),
+        rows=rows,
+        runtime_sec=time.perf_counter() - started,
+        peak_rss_mb=peak_rss_mb(),
+    )
+    no_fills = Fills(*(np.empty(0, kind) for kind in ("i8", "f8", "i8", "f8", "i8", "f8")))
+    return Outcome(receipt, no_fills if context.keep_fills else None, result.days, daily_pnl(result))
+
+
+def account_of(
+    context: RunContext, job: Job, strategy: object, faults: Faults, stop: Callable[[], bool]
+) -> tuple[PortfolioResult, int]:
+    """Return the account of a portfolio's `job`, and how many bars its universe has; nothing is written.
+
+    Raises DataError for a universe without bars in the window, InterruptedError when `stop` said so, and what the
+    strategy raises.
+    """
     if not isinstance(strategy, PortfolioStrategy):
         raise HandlerError(
             f"the factory returned {type(strategy).__name__}, must be a PortfolioStrategy as when planned"
@@ -51,19 +70,7 @@ def run_universe(context: RunContext, job: Job, strategy: object, faults: Faults
     result = run_portfolio(universe, strategy, parameters, start_day=window.start_day, end_day=window.end_day)
     if not len(result.days):
         raise DataError(f"{job.security.source}: no bars among the dates asked for")
-    digest = hashlib.sha256()
-    tables = tables_of(result)
-    for table in tables.values():
-        digest.update(_content(table))
-    keep_account(Path(context.output_dir), job.key, tables)
-    receipt = dataclasses.replace(
-        _receipt(job, result, digest.hexdigest(), faults),
-        rows=int(np.count_nonzero(~np.isnan(universe.closes))),
-        runtime_sec=time.perf_counter() - started,
-        peak_rss_mb=peak_rss_mb(),
-    )
-    no_fills = Fills(*(np.empty(0, kind) for kind in ("i8", "f8", "i8", "f8", "i8", "f8")))
-    return Outcome(receipt, no_fills if context.keep_fills else None, result.days, daily_pnl(result))
+    return result, int(np.count_nonzero(~np.isnan(universe.closes)))
 
 
 def days_of_member(member: Any, strategy: PortfolioStrategy, parameters: Any, faults: Faults) -> SecurityDays:
@@ -143,14 +150,6 @@ def tables_of(result: PortfolioResult) -> dict[str, pa.Table]:
 
 def _dates(days: np.ndarray) -> pa.Array:
     return pa.array(days.astype(np.int32), pa.int32()).cast(pa.date32())
-
-
-def _content(table: pa.Table) -> bytes:
-    """Return every value of `table` as bytes, whatever the file's encoding."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-    return bytes(sink.getvalue())
 
 
 def _receipt(job: Job, result: PortfolioResult, digest: str, faults: Faults) -> Receipt:

@@ -11,12 +11,12 @@ from typing import Literal
 
 from dbatch.batch import RunRequest
 from dbatch.data.read import DEFAULT_CHUNK_ROWS
-from dbatch.data.securities import UNIVERSE
 from dbatch.engine.execute import Execution
 from dbatch.equivalence.columns import Tolerance
 from dbatch.equivalence.compare import compare_results
 from dbatch.equivalence.results import ResultSet, read_results
 from dbatch.equivalence.variations import Variation
+from dbatch.model import UNIVERSE
 from dbatch.reference.loop import How
 from dbatch.trials.launch import TrialOutcome, launch
 from dbatch.trials.trial import Trial

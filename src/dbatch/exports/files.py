@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final
@@ -11,7 +9,7 @@ from typing import IO, Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dbatch.durable import move_into_place
+from dbatch.durable import whole_file
 from dbatch.errors import StorageError
 from dbatch.exports.parcel import Parcel
 from dbatch.looking.fills import JobFills, each_job
@@ -87,14 +85,8 @@ _WRITERS: Final[dict[str, Callable[[IO[bytes], Iterator[pa.Table]], Any]]] = {
 
 def _write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Let `write` fill a file that has its name only when it is whole."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with whole_file(path) as part, open(part, "wb") as file:
             write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        move_into_place(temporary, path)
     except OSError as error:
         raise StorageError(f"{path}: could not be written ({error.strerror or error})") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from dbatch.durable import move_into_place
+from dbatch.durable import whole_file
 from dbatch.errors import StorageError, UsageError
 from dbatch.exports.parcel import Parcel, best_runs
 from dbatch.looking.fills import JobFills, each_job
@@ -70,21 +68,16 @@ def write_workbook(parcel: Parcel, path: Path, *, best: int = 20, rows: int = EX
     import xlsxwriter
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    os.close(handle)
     try:
-        with xlsxwriter.Workbook(temporary, {"constant_memory": True, **_PLAIN}) as book:
+        with whole_file(path) as part, xlsxwriter.Workbook(part, {"constant_memory": True, **_PLAIN}) as book:
             made = _Book(book)
             _write_summary(made, parcel)
             _write_table(made, "metrics", parcel.jobs, rows)
             _write_table(made, "best runs", _best(parcel, best), rows)
             for security in dict.fromkeys(job.security for job in parcel.fills):
                 _write_fills(made, security, parcel, rows)
-        move_into_place(temporary, path)
     except (OSError, xlsxwriter.exceptions.XlsxWriterException) as error:
         raise StorageError(f"{path}: could not be written ({error})") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
     return path
 
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from dbatch.errors import StorageError, UsageError
 from dbatch.model import Receipt
-from dbatch.results.part import each_fills, file_hash, is_lean, receipt_of
+from dbatch.results.part import each_fills, file_hash, is_lean
 from dbatch.upkeep.subject import reading
 
 _KEPT = """
-select u.run_id, p.security, r.part, r.row, r.sha256, r.receipt, json_extract(u.spec, '$.strategy')
+select u.run_id, p.security, p.key, json_extract(u.spec, '$.strategy')
 from planned p join runs u on u.run = p.run join receipts r on r.key = p.key
 where r.status = 'success' and r.part not like '%-lean.parquet' order by p.run, p.security
 """
@@ -46,11 +46,13 @@ def kept_fills(
             table = "runs" if what == "run_id" else "planned"
             known = {name for (name,) in ledger.query(f"select distinct {what} from {table}")} if asked else set()
             _refuse_unknown(folder, what.removesuffix("_id"), asked or (), known)
-        return [
-            JobFills(run_id, strategy or "", security, receipt_of(text, part=part, row=row, sha256=sha256))
-            for run_id, security, part, row, sha256, text, strategy in ledger.query(_KEPT)
-            if (runs is None or run_id in runs) and (securities is None or security in securities)
+        wanted = [
+            row
+            for row in ledger.query(_KEPT)
+            if (runs is None or row[0] in runs) and (securities is None or row[1] in securities)
         ]
+        receipts = {receipt.key: receipt for receipt in ledger.receipts_of(key for _, _, key, _ in wanted)}
+    return [JobFills(run_id, strategy or "", security, receipts[key]) for run_id, security, key, strategy in wanted]
 
 
 def each_job(folder: Path, jobs: Sequence[JobFills]) -> Iterator[tuple[JobFills, pa.Table]]:

@@ -11,8 +11,7 @@ import numpy as np
 from dbatch.errors import StorageError
 from dbatch.metrics.daily import DEFAULT_CAPITAL
 from dbatch.model import Receipt
-from dbatch.results.job_table import kept_jobs
-from dbatch.results.verified import verify_parts
+from dbatch.results.verified import verified
 from dbatch.schema import FILL_COLUMNS
 from dbatch.upkeep.subject import reading
 
@@ -40,14 +39,15 @@ def run_days(folder: Path, number: int) -> RunDays:
     """
     with reading(folder) as (_, ledger):
         jobs = dict(ledger.query("select key, security from planned where run = ? order by security", number))
-        found = verify_parts(folder, kept_jobs(ledger, jobs))
+        found = verified(folder, ledger, jobs.keys())
         receipts = {receipt.key: receipt for receipt in ledger.receipts_of(jobs)}
     if found.damaged:
         raise StorageError(f"{folder}: parts of run {number} are damaged; 'dbatch doctor {folder} --repair' mends it")
     daily: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for key, security in jobs.items():
-        if key in found.daily:
-            daily[security] = found.daily[key]
+        kept = found.daily.of(found.places[key]) if key in found.places else None
+        if kept is not None:
+            daily[security] = kept
         elif key in receipts and receipts[key].status == "success":
             daily[security] = _of_fills(folder, receipts[key])
     if not daily:

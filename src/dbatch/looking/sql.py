@@ -13,7 +13,7 @@ from dbatch.errors import UsageError
 from dbatch.looking.formats import printable
 from dbatch.looking.query import SHUT_IN, one_line, quoted, runs_table
 from dbatch.looking.tables import Tables, read_tables
-from dbatch.results.columns import table_of
+from dbatch.results.columns import Kind, table_of
 from dbatch.upkeep.parts import damaged_parts
 from dbatch.upkeep.subject import reading
 
@@ -73,9 +73,10 @@ def _places(folder: Path) -> tuple[pa.Table, list[str]]:
         damaged = {damage.part for damage in damaged_parts(folder, ledger)}
         rows = [row for row in ledger.query(_PLACES) if row[3] not in damaged]
     names = ("run", "run_id", "security", "part", "row")
-    kinds = dict(zip(names, ("int", "text", "text", "text", "int"), strict=True))
+    types: tuple[Kind, ...] = ("int", "text", "text", "text", "int")
+    kinds = dict(zip(names, types, strict=True))
     columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(names, ())
-    return table_of(columns, kinds), sorted({row[3] for row in rows})  # type: ignore[arg-type]
+    return table_of(columns, kinds), sorted({row[3] for row in rows})
 
 
 def _view(name: str, folder: Path, files: list[str]) -> str:

@@ -14,6 +14,7 @@ from numba import njit, types
 INTS: Final = types.Array(types.int64, 1, "C", readonly=True)
 FLOATS: Final = types.Array(types.float64, 1, "C", readonly=True)
 ROOM: Final = types.Array(types.float64, 1, "C")
+NUMBERS: Final = types.Array(types.int64, 1, "C")
 ROWS: Final = types.Array(types.float64, 2, "C")
 FLOAT: Final = types.float64
 

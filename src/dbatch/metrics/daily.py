@@ -45,11 +45,41 @@ def daily_ratios(
     >>> [round(ratio, 3) for ratio in ratios]
     [4.382, 10.119, 58.424]
     """
-    for name, value in (("capital", capital), ("days_per_year", days_per_year)):
-        if not (math.isfinite(value) and value > 0.0):
-            raise UsageError(f"{name} is {value!r}, must be a finite number above 0")
+    _check(capital, days_per_year)
     series = np.ascontiguousarray(daily_pnl, dtype=np.float64)
-    return DailyRatios(*map(number, _day_ratios()(series, float(capital), float(days_per_year))))
+    return DailyRatios(*map(number, _loops().day_ratios(series, float(capital), float(days_per_year))))
+
+
+def daily_ratios_each(
+    daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL, days_per_year: float = DAYS_PER_YEAR
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what `daily_ratios` gives for each row of `daily_pnl`, bit for bit: three arrays, NaN for what does not
+    exist. Raises as that does.
+
+    >>> sharpe, sortino, volatility = daily_ratios_each(np.array([[30.0, -10.0], [1.0, 1.0]]), capital=1_000.0)
+    >>> volatility.round(3).tolist(), np.isnan(sharpe).tolist()
+    ([44.9, 0.0], [False, True])
+    """
+    _check(capital, days_per_year)
+    rows = np.require(daily_pnl, np.float64, ["C", "W"])
+    found = np.empty((len(rows), 3))
+    _loops().day_ratios_each(rows, np.full(len(rows), float(capital)), float(days_per_year), found)
+    found[~np.isfinite(found)] = np.nan
+    sharpe, sortino, volatility = found.T
+    return sharpe, sortino, volatility
+
+
+def daily_falls_each(daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `portfolio.daily_drawdowns` gives for rows of finite `daily_pnl`, bit for bit; NaN for any other.
+
+    >>> depth, pct = daily_falls_each(np.array([[100.0, -300.0, 50.0]]), capital=900.0)
+    >>> depth.tolist(), pct.tolist()
+    ([300.0], [30.0])
+    """
+    rows = np.require(daily_pnl, np.float64, ["C", "W"])
+    found = np.empty((len(rows), 2))
+    _loops().day_falls_each(rows, float(capital), found)
+    return found[:, 0], found[:, 1] * 100.0
 
 
 def equity(daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL) -> np.ndarray:
@@ -63,10 +93,16 @@ def equity(daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL) -> np.nda
 
 
 @cache
-def _day_ratios() -> Any:
-    from dbatch.metrics.ratios import day_ratios
+def _loops() -> Any:
+    from dbatch.metrics import ratios
 
-    return day_ratios
+    return ratios
+
+
+def _check(capital: float, days_per_year: float) -> None:
+    for name, value in (("capital", capital), ("days_per_year", days_per_year)):
+        if not (math.isfinite(value) and value > 0.0):
+            raise UsageError(f"{name} is {value!r}, must be a finite number above 0")
 
 
 def number(value: float) -> float | None:

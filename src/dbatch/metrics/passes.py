@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final, NamedTuple
 
-from dbatch.metrics.compiled import FLOAT, FLOATS, INTS, ROOM, ROWS, compiled
+from dbatch.metrics.compiled import FLOAT, FLOATS, INTS, NUMBERS, ROOM, ROWS, compiled
 
 DAY: Final = 86_400 * 1_000_000_000
 NO_DAY: Final = -(1 << 62)
@@ -355,6 +355,85 @@ def measure(
     )
 
 
+ALL: Final = (
+    "round_trips",
+    "total_pnl",
+    "max_drawdown",
+    "max_drawdown_pct",
+    "max_drawdown_start",
+    "max_drawdown_trough",
+    "max_drawdown_end",
+    "max_drawdown_days",
+    "win_rate",
+    "round_trip_win_rate",
+    "round_trip_return_pct",
+    "profit_factor",
+    "expectancy",
+    "turnover",
+    "winning_fills",
+    "losing_fills",
+    "winning_round_trips",
+    "losing_round_trips",
+    "gross_profit",
+    "gross_loss",
+    "fees",
+)
+"""What `measure_all` writes: the numbers of `Measured` by the names of metrics, days as floats."""
+
+
+@compiled(INTS, FLOATS, INTS, FLOATS, INTS, FLOATS, FLOATS, INTS, INTS, ROWS, ROWS, FLOAT, FLOAT)
+def measure_all(
+    timestamps: Any,
+    prices: Any,
+    quantities: Any,
+    realized: Any,
+    positions: Any,
+    pnl: Any,
+    fees: Any,
+    ends: Any,
+    days: Any,
+    daily: Any,
+    out: Any,
+    capital: float,
+    last_price: float,
+) -> int:
+    """Write into row k of `out` the numbers of `ALL` of job k's fills, into that of `daily` the P&L of each of `days`.
+
+    The numbers are those of `measure`. The fills of job k end at `ends[k]` and begin where those of the job before
+    end. Returns the first job whose fills are at fault, -1 for none.
+    """
+    begin = 0
+    for k in range(ends.shape[0]):
+        own = slice(begin, ends[k])
+        begin = ends[k]
+        columns = (timestamps[own], prices[own], quantities[own], realized[own], positions[own], pnl[own])
+        found = measure(*columns, fees[own], days, daily[k], capital, last_price)
+        if found.fault != SOUND:
+            return k
+        out[k, 0] = found.round_trips
+        out[k, 1] = found.total_pnl
+        out[k, 2] = found.max_drawdown
+        out[k, 3] = found.max_drawdown_pct
+        out[k, 4] = found.start_day
+        out[k, 5] = found.trough_day
+        out[k, 6] = found.end_day
+        out[k, 7] = found.drawdown_days
+        out[k, 8] = found.win_rate
+        out[k, 9] = found.round_trip_win_rate
+        out[k, 10] = found.round_trip_return_pct
+        out[k, 11] = found.profit_factor
+        out[k, 12] = found.expectancy
+        out[k, 13] = found.turnover
+        out[k, 14] = found.winning_fills
+        out[k, 15] = found.losing_fills
+        out[k, 16] = found.winning_round_trips
+        out[k, 17] = found.losing_round_trips
+        out[k, 18] = found.gross_profit
+        out[k, 19] = found.gross_loss
+        out[k, 20] = found.fees
+    return -1
+
+
 EACH: Final = (
     "round_trips",
     "realized_pnl",
@@ -420,3 +499,24 @@ def measure_each(
         out[k, 13] = trips.profit
         out[k, 14] = trips.loss
     return -1
+
+
+@compiled(INTS, INTS, NUMBERS)
+def count_dates(timestamps: Any, ends: Any, out: Any) -> None:
+    """Write into `out` on how many dates each job has a fill; -1 for one whose times go back over midnight.
+
+    The fills of job k end at `ends[k]` and begin where those of the job before end.
+    """
+    begin = 0
+    for k in range(ends.shape[0]):
+        count = 0
+        day = NO_DAY
+        for i in range(begin, ends[k]):
+            if timestamps[i] // DAY < day:
+                count = -1
+                break
+            if timestamps[i] // DAY > day:
+                day = timestamps[i] // DAY
+                count += 1
+        out[k] = count
+        begin = ends[k]

@@ -39,6 +39,26 @@ def day_ratios(daily: Any, capital: float, days_per_year: float) -> tuple[float,
     return sharpe, sortino, deviation * year / capital * 100.0 if varies else 0.0
 
 
+@compiled(ROWS, FLOAT, ROWS)
+def day_falls_each(daily: Any, capital: float, out: Any) -> None:
+    """Write into row k of `out` the deepest fall of the equity that row k of `daily` makes, and the deepest share of
+    peak equity; NaN for P&L that is not finite."""
+    for k in range(daily.shape[0]):
+        total = 0.0
+        peak = 0.0
+        depth = 0.0
+        share = 0.0
+        for i in range(daily.shape[1]):
+            total += daily[k, i]
+            peak = max(peak, total)
+            fall = peak - total
+            depth = max(depth, fall)
+            share = max(share, fall / (capital + peak))
+        known = math.isfinite(total)
+        out[k, 0] = depth if known else math.nan
+        out[k, 1] = share if known else math.nan
+
+
 @compiled(ROWS, FLOATS, FLOAT, ROWS)
 def day_ratios_each(daily: Any, capitals: Any, days_per_year: float, out: Any) -> None:
     """Write into row k of `out` what `day_ratios` gives for row k of `daily` and its capital."""

@@ -43,10 +43,10 @@ def load_factory(ref: StrategyRef) -> Factory:
     name = ref.factory if hasattr(module, ref.factory) else choose_factory(ref.name, found)
     if name is None:
         raise StrategyError(no_factory_fault(module.__file__ or ref.module, ref.name, found))
-    factory = getattr(module, name)
+    factory: Factory = getattr(module, name)
     if not callable(factory):
         raise StrategyError(f"{module.__file__}: {name} is {type(factory).__name__}, must be a function")
-    return factory  # type: ignore[no-any-return]
+    return factory
 
 
 def make_handler(ref: StrategyRef, config: Mapping[str, Mapping[str, Any]], *, load: Load = load_factory) -> object:
@@ -56,17 +56,21 @@ def make_handler(ref: StrategyRef, config: Mapping[str, Mapping[str, Any]], *, l
     StrategyError when the factory fails, or returns what is neither callable nor a compiled strategy.
     """
     factory = load(ref)
-    called = f"strategy '{ref.name}': {getattr(factory, '__name__', ref.factory)}(config)"
     before = len(sys.modules)  # to compare their names would take as long as a small job
     try:
         handler = factory({security: _own(values) for security, values in config.items()})
     except (Exception, SystemExit) as error:
-        raise StrategyError(f"{called} failed: {where_it_broke(error, ref)}") from error
+        raise StrategyError(f"{_called(ref, factory)} failed: {where_it_broke(error, ref)}") from error
     if len(sys.modules) > before:
         _remember_late(ref)
     if not callable(handler) and declared_parameters_of(handler) is None:
-        raise StrategyError(f"{called} returned {type(handler).__name__}, must be a handler function or EventStrategy")
+        kind = type(handler).__name__
+        raise StrategyError(f"{_called(ref, factory)} returned {kind}, must be a handler function or EventStrategy")
     return handler
+
+
+def _called(ref: StrategyRef, factory: object) -> str:
+    return f"strategy '{ref.name}': {getattr(factory, '__name__', ref.factory)}(config)"
 
 
 def _own(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,7 +152,9 @@ def _import_installed(ref: StrategyRef) -> ModuleType:
         importlib.invalidate_caches()
     with _faults_of(ref):
         module = importlib.import_module(ref.module)
-    modules.LOADED[None, ref.module] = modules.Loaded(None, ref.source_hash, module)
+    own = {} if top == "dbatch" else dict(sys.modules)  # nothing sets dbatch's own modules aside
+    package = {name: found for name, found in own.items() if name.partition(".")[0] == top}
+    modules.LOADED[None, ref.module] = modules.Loaded(None, ref.source_hash, module, package=package)
     return module
 
 

@@ -28,7 +28,8 @@ from dbatch.plugins.sources import read_source
 class Loaded:
     """One strategy module of this process, with every module of its tree and what its files were.
 
-    `modules` holds those that it uses from outside its tree too; `outside` is their files and contents by name.
+    `modules` holds those that it uses from outside its tree too; `outside` is their files and contents by name. Of an
+    installed one there is its `package` alone: the modules that its classes look their names up in.
     """
 
     layout: Layout | None
@@ -38,6 +39,7 @@ class Loaded:
     modules: dict[str, ModuleType] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     outside: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    package: dict[str, ModuleType] = field(default_factory=dict)
 
 
 LOADED: dict[tuple[str | None, str], Loaded] = {}
@@ -96,7 +98,7 @@ def activate(loaded: Loaded) -> None:
     if loaded.layout is not None:
         set_aside_others(loaded.layout)
         put_first(loaded.search, loaded.layout.reach.homes)
-        sys.modules.update(loaded.modules)
+    sys.modules.update(loaded.package | loaded.modules)
 
 
 def modules_in(tree: Path) -> dict[str, ModuleType]:

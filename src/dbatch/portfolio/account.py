@@ -158,10 +158,11 @@ class _Account:
                 continue
             value = abs(shares) * price
             rates = (self._trading.commission_bps, self._trading.half_spread_bps, self._trading.impact_bps)
-            costs = [value * rate * _BPS for rate in rates]
-            flows += [-shares * price, *(-cost for cost in costs)]
+            commission, half_spread, impact = (value * rate * _BPS for rate in rates)
+            flows += [-shares * price, -commission, -half_spread, -impact]
             self._shares[security] += shares
-            self._orders.append((int(self._universe.days[row]), security, shares, price, *costs))  # type: ignore[arg-type]
+            day = int(self._universe.days[row])
+            self._orders.append((day, security, shares, price, commission, half_spread, impact))
         self._cash = math.fsum(flows)
 
     def orders(self) -> Orders:

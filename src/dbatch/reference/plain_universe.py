@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from dbatch.data.securities import members_of
 from dbatch.engine.universe import tables_of
-from dbatch.errors import HandlerError
+from dbatch.errors import DataError, HandlerError
 from dbatch.model import Job, Window
 from dbatch.portfolio import PortfolioStrategy
 from dbatch.portfolio.account import run_portfolio
@@ -28,6 +28,8 @@ def account_of(strategy: object, job: Job, window: Window) -> tuple[int, dict[st
     securities = [security_days(name, own, strategy, parameters) for name, own in bars.items()]
     universe = universe_of(securities, strategy.trading(parameters).rebalance)
     result = run_portfolio(universe, strategy, parameters, start_day=window.start_day, end_day=window.end_day)
+    if not len(result.days):
+        raise DataError(f"{job.security.source}: no bars among the dates asked for")
     peak, deepest = result.start_capital, 0.0
     for equity in result.equity.tolist():
         peak = max(peak, equity)

@@ -19,6 +19,7 @@ from dbatch.replay.delivery import Rows, Until, pausing_before_last
 from dbatch.replay.inputs import Inputs, present_inputs
 from dbatch.replay.moments import moment_of
 from dbatch.replay.pieces import Pieces
+from dbatch.replay.portfolio import judge_account
 from dbatch.replay.report import ReplayReport, TraceOutcome
 from dbatch.replay.state import Read, compiled_reader, read_plain
 from dbatch.replay.stored import StoredJob, stored_job
@@ -53,7 +54,10 @@ def replay(
     """
     asked = _asked(start, until, trace is not None, debug)
     stored = stored_job(Path(run_dir), security)
+    _check_kind(stored, asked)
     inputs = present_inputs(stored, data=data, strategy_paths=strategy_paths, params=params or {})
+    if stored.security.source.kind == "universe":
+        return _report(stored, inputs, None, judge_account(stored, inputs), None)
     if trace is None:
         judgement, _ = _judged(stored, inputs, asked, say)
         return _report(stored, inputs, until, judgement, None)
@@ -81,6 +85,15 @@ def _asked(start: str | None, until: str | None, traced: bool, debug: bool) -> _
     if begin is not None and limit is not None and begin > limit:
         raise UsageError(f"--from {start} lies after --until {until}")
     return _Asked(limit, begin, traced, debug)
+
+
+def _check_kind(stored: StoredJob, asked: _Asked) -> None:
+    """Raise UsageError where what is asked for is not to be had of this kind of job."""
+    stops = asked.limit is not None
+    if stored.security.source.kind == "universe" and (stops or asked.traced or asked.debug):
+        raise UsageError("a portfolio has no events to stop at or to trace: leave out --until, --trace and --pdb")
+    if stored.security.source.bars and (asked.traced or (asked.debug and stops)):
+        raise UsageError("a strategy gets its bars at once: leave out --trace, and --until of --pdb")
 
 
 def _judged(stored: StoredJob, inputs: Inputs, asked: _Asked, say: Say) -> tuple[Judgement, Attempt]:

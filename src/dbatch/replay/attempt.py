@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dbatch.data.bar_read import cached_bars
+from dbatch.data.bars import BarBlock
 from dbatch.data.blocks import EventBlock
 from dbatch.data.faults import Faults
 from dbatch.data.read import read_events
@@ -50,8 +52,8 @@ def attempt(
 ) -> Attempt:
     """Return how the job of `inputs` ends, its events cut by `until` and given out by `deliver`.
 
-    `wrap` may put something around the handler. Raises KeyboardInterrupt when the debugger was left, UsageError
-    when there is no event up to the time that `until` names.
+    `wrap` may put something around the handler. Bars come all at once. Raises KeyboardInterrupt when the debugger
+    was left, UsageError when there is no event up to the time that `until` names.
     """
     context, job = inputs.context, inputs.job
     faults = Faults()
@@ -60,9 +62,14 @@ def attempt(
     handler = wrap(handler)
     started = time.perf_counter()
     try:
-        events = read_events(job.security, context.chunk_rows, faults)
-        handler, pieces, untimed = in_own_order(handler, job.section, numbered(events, context.window))
-        blocks = deliver(until(pieces))
+        blocks: Iterator[EventBlock] | Iterator[BarBlock]
+        if job.security.source.bars:
+            blocks = iter([until.of_bars(cached_bars(job.security, job.fingerprint, context.window, faults))])
+            untimed = 0
+        else:
+            events = read_events(job.security, context.chunk_rows, faults)
+            handler, pieces, untimed = in_own_order(handler, job.section, numbered(events, context.window))
+            blocks = deliver(until(pieces))
         result = run_job(handler, job.config_name, job.section, blocks, needs=needs, watch=watch)
         rows = (result.rows + untimed, result.rows_skipped + untimed)
         result = after_fees(dataclasses.replace(result, rows=rows[0], rows_skipped=rows[1]), job.fees)

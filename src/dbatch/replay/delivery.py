@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dbatch.data.bars import BarBlock
 from dbatch.data.blocks import NOT_A_TIME, EventBlock, within
 from dbatch.model import Window
 
@@ -64,6 +65,13 @@ class Until:
                 return
             rest = times[end:]
             self.time_goes_back |= bool(((rest <= (self.moment or 0)) & (rest != NOT_A_TIME)).any())
+
+    def of_bars(self, bars: BarBlock) -> BarBlock:
+        """Return `bars` up to the cut: they rise."""
+        end = len(bars) if self.moment is None else int(np.searchsorted(bars.timestamps, self.moment, side="right"))
+        self.was_cut = end < len(bars)
+        self.last = int(bars.timestamps[end - 1]) if end else 0
+        return bars.rows(slice(0, end))
 
 
 def pausing_before_last(pieces: Iterable[Rows], pause: Callable[[EventBlock], None]) -> Iterator[Rows]:

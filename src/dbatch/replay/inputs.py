@@ -12,12 +12,13 @@ from typing import Any
 
 from dbatch.config.sections import expand
 from dbatch.data.read import fingerprint
-from dbatch.data.securities import open_data
+from dbatch.data.securities import open_data, universe_of
 from dbatch.engine.plan import code_hash
 from dbatch.errors import DataNotFoundError, StrategyError
 from dbatch.model import Job, RunContext, Security, StrategyRef
 from dbatch.plugins.discovery import resolve
 from dbatch.plugins.loading import declared_parameters, make_handler
+from dbatch.portfolio import PortfolioStrategy
 from dbatch.replay.report import InputCheck
 from dbatch.replay.stored import StoredJob
 from dbatch.results.folder import MANIFEST_NAME
@@ -61,7 +62,7 @@ def present_inputs(
     context = RunContext(
         run_id="replay",
         strategy=ref,
-        compiled=isinstance(handler, CompiledStrategy),
+        compiled=isinstance(handler, CompiledStrategy | PortfolioStrategy),
         sections=sections,
         window=stored.window,
         chunk_rows=stored.chunk_rows,
@@ -89,7 +90,10 @@ def _data_now(stored: StoredJob, data: str | None) -> tuple[Security, str]:
 def _found_in(data: str, wanted: Security) -> Security:
     made = wanted.source.bars
     interval = made if made not in ("", "rows") else None
-    market = open_data(data, bars=interval, header_row=wanted.source.header_row)
+    read_as = wanted.source
+    market = open_data(data, bars=interval, header_row=read_as.header_row, zone=read_as.zone, adjusted=read_as.adjusted)
+    if wanted.source.kind == "universe":
+        return universe_of(market.select(wanted.source.only)).securities[0]
     if len(market.securities) == 1:  # whatever the file is called
         return dataclasses.replace(market.securities[0], name=wanted.name)
     return market.select([wanted.name]).securities[0]
@@ -119,6 +123,9 @@ def _parameters_now(
         return section
     source = "--params" if params else str(stored.run_dir / MANIFEST_NAME)
     checked = validate(declared, {name: section}, source)[name]
+    if isinstance(handler, PortfolioStrategy):
+        prepared: Mapping[str, Any] = handler.prepare(checked)._asdict()
+        return prepared
     return checked._asdict() if isinstance(handler, CompiledStrategy) else section
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from dbatch.durable import move_into_place
+from dbatch.durable import whole_file
 from dbatch.errors import StorageError, UsageError
 from dbatch.replay.moments import moment_text
 from dbatch.replay.state import Scalar
@@ -67,15 +66,8 @@ class Pieces:
             self._keep()
             names = [*(name for name in self._kinds if name not in last), *last]
             schema = pa.schema([(name, _type_of(self._kinds.get(name, set()))) for name in names])
-            handle, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=".", suffix=".tmp")
-            os.close(handle)
-            try:
-                self._write_file(temporary, schema)
-                with open(temporary, "rb+") as file:
-                    os.fsync(file.fileno())
-                move_into_place(temporary, self._path)
-            finally:
-                Path(temporary).unlink(missing_ok=True)
+            with whole_file(self._path) as part:
+                self._write_file(part, schema)
         except OSError as error:
             raise StorageError(f"the trace could not be written: {self._path}: {error.strerror or error}") from error
 
@@ -98,7 +90,7 @@ class Pieces:
                 stream.write_table(table)
         self._rows = []
 
-    def _write_file(self, target: str, schema: pa.Schema) -> None:
+    def _write_file(self, target: Path, schema: pa.Schema) -> None:
         if self._path.suffix.lower() == ".csv":
             with pa_csv.CSVWriter(target, _as_text(schema)) as writer:
                 for group in self._groups(schema):

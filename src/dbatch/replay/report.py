@@ -47,10 +47,28 @@ class FillDifference:
     then: FillRow | None
     now: FillRow | None
 
+    @property
+    def place(self) -> str:
+        return f"fill {self.number}"
+
+
+@dataclass(frozen=True)
+class RowDifference:
+    """The first row of an account's `table` that is not the same, counted from 1; None where there is no such row."""
+
+    table: str
+    number: int
+    then: str | None
+    now: str | None
+
+    @property
+    def place(self) -> str:
+        return f"row {self.number} of {self.table}"
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the job ended, then or now: its fills, or its `error` in one line and the traceback.
+    """How the job ended, then or now: its fills (of a portfolio: its orders), or its `error` in a line, the traceback.
 
     With an `until` the fills are those up to it, then as now.
     """
@@ -88,7 +106,7 @@ class ReplayReport:
     then: Outcome
     now: Outcome
     verdict: Verdict
-    difference: FillDifference | None = None
+    difference: FillDifference | RowDifference | None = None
     trace: TraceOutcome | None = None
     notes: tuple[str, ...] = ()
 

@@ -114,8 +114,7 @@ def _time(value: dt.datetime | np.datetime64) -> Scalar:
             return str(value)
         value = value.replace(tzinfo=None)
         exact: Any = getattr(value, "to_datetime64", None)  # pandas' times have nanoseconds
-        value = exact() if exact else np.datetime64(value)
-        return value.astype("datetime64[ns]")  # type: ignore[no-any-return]
+        return np.datetime64(exact() if exact else value, "ns")
     year = value.astype("datetime64[Y]").astype(np.int64) + 1970
     if np.isnat(value):
         return None

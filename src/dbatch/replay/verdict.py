@@ -13,7 +13,7 @@ from dbatch.replay.attempt import Attempt
 from dbatch.replay.compare import fills_up_to, first_difference, same_failure
 from dbatch.replay.delivery import Until
 from dbatch.replay.moments import moment_text
-from dbatch.replay.report import FillDifference, InputCheck, Outcome, TraceOutcome, Verdict
+from dbatch.replay.report import FillDifference, InputCheck, Outcome, RowDifference, TraceOutcome, Verdict
 from dbatch.replay.stored import StoredJob
 from dbatch.results.part import is_intact, read_fills
 
@@ -25,7 +25,7 @@ class Judgement:
     then: Outcome
     now: Outcome
     verdict: Verdict
-    difference: FillDifference | None = None
+    difference: FillDifference | RowDifference | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -35,7 +35,7 @@ def judge(stored: StoredJob, found: Attempt, until: Until) -> Judgement:
     Raises OutputError where the stored fills are needed, because of `until`, and are gone or changed.
     """
     receipt = stored.receipt
-    then = _outcome(receipt)
+    then = outcome_of(receipt)
     if found.result is None or receipt.status != "success":
         return _with_failure(then, found, until)
     fills = found.result.fills
@@ -45,13 +45,15 @@ def judge(stored: StoredJob, found: Attempt, until: Until) -> Judgement:
         expected = fills_up_to(_stored_fills(stored), moment, len(fills), time_goes_back=until.time_goes_back)
         then = Outcome("success", len(expected), expected.digest())
         return _of_fills(then, now, expected, fills, _unknown(found))
+    if not is_intact(stored.run_dir, receipt):
+        if then.digest == now.digest:
+            return Judgement(now, now, "equal", notes=(f"the stored fills ({receipt.part}) are gone or changed",))
+        gone = f"the stored fills ({receipt.part}) are gone or changed, so the first difference cannot be shown"
+        return Judgement(then, now, "differs", notes=(gone,))
     notes = tuple(_other_facts(receipt, found.result, ("market_dates", "rows", "rows_skipped")))
     if then.digest == now.digest:
         without_fills = tuple(_other_facts(receipt, found.result, ("position",)))
         return Judgement(then, now, "equal", notes=(*without_fills, *notes))
-    if not is_intact(stored.run_dir, receipt):
-        gone = f"the stored fills ({receipt.part}) are gone or changed, so the first difference cannot be shown"
-        return Judgement(then, now, "differs", notes=(*notes, gone))
     return _of_fills(then, now, _stored_fills(stored), fills, notes)
 
 
@@ -77,7 +79,8 @@ def _unknown(found: Attempt) -> tuple[str, ...]:
     return (f"fills of a day are known when it is over: those up to {moment_text(found.known_to)} are compared",)
 
 
-def _outcome(receipt: Receipt) -> Outcome:
+def outcome_of(receipt: Receipt) -> Outcome:
+    """Return how the job of `receipt` ended."""
     if receipt.status == "success":
         return Outcome("success", receipt.trades, receipt.digest)
     return Outcome(receipt.status, error=receipt.error, details=receipt.details)
@@ -90,7 +93,7 @@ def _with_failure(then: Outcome, found: Attempt, until: Until) -> Judgement:
         now = Outcome("success", len(fills), fills.digest())
         return Judgement(then, now, "not reached" if until.was_cut else "differs")
     assert found.receipt is not None
-    now = _outcome(found.receipt)
+    now = outcome_of(found.receipt)
     again = then.status == now.status and same_failure(then.error, now.error)
     return Judgement(then, now, "failed again" if again else "differs")
 

@@ -14,9 +14,9 @@ from dbatch.metrics.breakdown import pnl_by_hour, pnl_by_weekday
 from dbatch.metrics.daily import DEFAULT_CAPITAL
 from dbatch.report.pack import floats, plain_document, text
 from dbatch.results.columns import numbers
-from dbatch.results.job_table import kept_jobs
+from dbatch.results.daily_pnl import Daily
 from dbatch.results.ledger import Ledger
-from dbatch.results.verified import Daily, verify_parts
+from dbatch.results.verified import verified
 from dbatch.statistics.likeness import correlations
 
 MOST_FILLS: Final = 3_000_000
@@ -43,7 +43,8 @@ class BestDays:
 def best_days(folder: Path, ledger: Ledger, runs: Sequence[int]) -> BestDays:
     """Return the daily P&L of the runs numbered `runs`, from verified parts; damaged ones are left out."""
     planned = list(ledger.query(_PLANNED, _json(runs)))
-    found = verify_parts(folder, kept_jobs(ledger, {key for _, _, key in planned})).daily
+    jobs = verified(folder, ledger, {key for _, _, key in planned})
+    found = {key: daily for key, place in jobs.places.items() if (daily := jobs.daily.of(place)) is not None}
     days = np.unique(np.concatenate([one.days for one in found.values()] or [np.empty(0, np.int64)])).astype(np.int64)
     pnl: dict[int, dict[str, np.ndarray]] = {}
     for run, security, key in planned:

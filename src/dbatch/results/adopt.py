@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dbatch.model import Receipt
+from dbatch.results.accounts import has_account
 from dbatch.results.folder import PARTS_NAME
 from dbatch.results.ledger import Ledger
 from dbatch.results.part import file_hash, is_named_after, receipts_in
@@ -41,7 +42,10 @@ def orphans(folder: Path, ledger: Ledger) -> list[Orphan]:
         return []
     statuses = ledger.statuses()
     wanted = {job.key for job in ledger.planned() if statuses.get(job.key) != "success"}
-    return [Orphan(part, tuple(_wanted(_receipts(folder, part), wanted, statuses))) for part in parts]
+    found = ((part, _wanted(_receipts(folder, part), wanted, statuses)) for part in parts)
+    return [
+        Orphan(part, tuple(receipt for receipt in receipts if has_account(folder, receipt))) for part, receipts in found
+    ]
 
 
 def _unreferenced(folder: Path, ledger: Ledger) -> list[str]:

@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from types import GeneratorType
 from typing import Any, Final
 
-from dbatch.quick_json import to_bytes
+from dbatch.quick_json import parsed, to_bytes, to_text
 from dbatch.results.ledger import Ledger
-from dbatch.results.run_table import SEVERITY
+from dbatch.results.row_texts import ROW_END, TextColumns, json_rows
+from dbatch.results.run_table import RUN_KINDS, SEVERITY
 
 _FAILURES: Final = frozenset(SEVERITY) - {"success", "cancelled", "skipped"}
 _MOST_ERRORS: Final = 5
+_RUNS_AT_ONCE: Final = 4096
+_OTHER_WRITING: Final = ("\\", "+", "e-0", '"run_id":', '"index":')
+_DIGITS: Final = bytes(b"0"[0] if chr(code) in "0123456789" else b" "[0] for code in range(256))
+_LONG: Final = b"0" * 19
 
 
 def json_text(document: Mapping[str, Any]) -> bytes:
     """Return `document` as JSON: a line for each of its values, and for each of several rows that one consists of.
 
-    Rows are a generator or a list of mappings.
+    Rows are a list of mappings, or a generator of them, or of such rows as JSON, several in one piece.
     """
-    sink = io.BytesIO()
+    return b"".join(json_pieces(document))
+
+
+def json_pieces(document: Mapping[str, Any]) -> Iterator[bytes]:
+    """Yield the pieces of what `json_text` returns."""
+    start = b"{"
     for name, value in document.items():
-        sink.write(b"%s\n  %s: " % (b"," if sink.tell() else b"{", to_bytes(name)))
+        yield b"%s\n  %s: " % (start, to_bytes(name))
+        start = b","
         if isinstance(value, GeneratorType) or (isinstance(value, list) and value and isinstance(value[0], dict)):
-            start = b"["
-            for row in value:
-                sink.write(b"%s\n    %s" % (start, to_bytes(row)))
-                start = b","
-            sink.write(b"[]" if start == b"[" else b"\n  ]")
+            yield from _rows(value)
         else:
-            sink.write(to_bytes(value))
-    sink.write(b"\n}\n")
-    return sink.getvalue()
+            yield to_bytes(value)
+    yield b"\n}\n"
 
 
-def summary_document(
-    facts: Mapping[str, Any], summary: Mapping[str, Sequence[Any]], best: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def _rows(rows: Iterable[bytes | Mapping[str, Any]]) -> Iterator[bytes]:
+    start = b"["
+    for row in rows:
+        yield b"%s\n    %s" % (start, row if isinstance(row, bytes) else to_bytes(row))
+        start = b","
+    yield b"[]" if start == b"[" else b"\n  ]"
+
+
+def summary_document(facts: Mapping[str, Any], summary: TextColumns, best: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what `batch_summary.json` says, the rows of runs as a generator; `best` as `objective.best_run` has it."""
     return {
         "schema": "dbatch.batch_summary/1",
@@ -47,14 +59,14 @@ def summary_document(
         **_counts(Counter(summary["status"])),
         "error_summary": _first_errors(summary["error"]),
         **({} if best is None else {"best": best}),
-        "runs": (dict(zip(summary, row, strict=True)) for row in zip(*summary.values(), strict=True)),
+        "runs": json_rows(summary, RUN_KINDS),
     }
 
 
 def manifest_document(
     facts: Mapping[str, Any],
     ledger: Ledger,
-    summary: Mapping[str, Sequence[Any]],
+    summary: TextColumns,
     jobs: Mapping[str, int],
     best: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
@@ -85,8 +97,31 @@ def manifest_document(
         "config": batch.get("document"),
         "inputs": facts.get("inputs"),
         "sessions": sessions,
-        "expanded_runs": ({"run_id": run_id, "index": number, **spec} for number, run_id, spec in ledger.runs()),
+        "expanded_runs": expanded_runs(ledger),
     }
+
+
+def expanded_runs(ledger: Ledger) -> Iterator[bytes]:
+    """Yield what was asked of each run as JSON, after its id and its index; some thousand runs in a piece."""
+    rows = ledger.runs_as_text()
+    while some := list(islice(rows, _RUNS_AT_ONCE)):
+        if _is_written_alike([spec for _, _, spec in some]):
+            texts = [f'{{"run_id":{to_text(run_id)},"index":{number},{spec[1:]}' for number, run_id, spec in some]
+        else:
+            texts = [to_text({"run_id": run_id, "index": number, **parsed(spec)}) for number, run_id, spec in some]
+        yield ROW_END.join(texts).encode()
+
+
+def _is_written_alike(specs: Sequence[str]) -> bool:
+    """Return whether to read `specs` and to write them again would give the same texts, in which no name is repeated.
+
+    They are our own JSON. That of orjson is what it would write again; what `quick_json` leaves to `json` is known by
+    escapes, exponents or numbers with many digits. Some that are alike may not be known as such.
+    """
+    together = "\n".join(specs)
+    if min(map(len, specs)) <= len("{}") or any(mark in together for mark in _OTHER_WRITING):
+        return False
+    return _LONG not in together.encode().translate(_DIGITS)
 
 
 def _counts(statuses: Mapping[str, int]) -> dict[str, Any]:

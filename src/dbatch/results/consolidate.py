@@ -7,29 +7,32 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dbatch.errors import OutputError
-from dbatch.results.batch_manifest import json_text, manifest_document, summary_document
+from dbatch.quick_json import parsed
+from dbatch.results.batch_manifest import json_pieces, manifest_document, summary_document
 from dbatch.results.batch_names import BATCH_FILE_NAMES, BATCH_MANIFEST_NAME, BATCH_SUMMARY_NAME, RESULTS_NAME
-from dbatch.results.columns import csv_bytes, kind_of, table_of, texts
-from dbatch.results.export import csv_cell
-from dbatch.results.job_table import JOB_KINDS, JobTable, RunRow, job_table, kept_jobs
+from dbatch.results.columns import array_of, kind_of, table_of, taken, texts
+from dbatch.results.job_table import JobTable, job_table
 from dbatch.results.ledger import DERIVED, Ledger
 from dbatch.results.objective import best_run
 from dbatch.results.part import file_hash
-from dbatch.results.publish import parquet_bytes, write_atomically
+from dbatch.results.planned import Runs, planned_jobs, planned_runs
+from dbatch.results.publish import parquet_bytes, write_pieces
+from dbatch.results.row_texts import TextColumns, csv_pieces
 from dbatch.results.run_files import run_folders as folders_of_runs
 from dbatch.results.run_folders import write_run_folders
 from dbatch.results.run_table import RUN_KINDS, run_table
-from dbatch.results.verified import Daily, verify_parts
+from dbatch.results.verified import verified
 from dbatch.schema import JOB_RESULT_COLUMNS
+
+_DISTINCT: Final = frozenset({"run_id", "params_hash", "key", "digest"})
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,18 @@ def consolidate(folder: Path, ledger: Ledger, *, run_folders: bool = True) -> Co
     facts = ledger.facts()
     tables = _tables(folder, ledger)
     jobs, summary = tables.jobs, tables.summary
-    counts = Counter(jobs.columns["status"])
-    write_atomically(folder / RESULTS_NAME, parquet_bytes(_results(jobs, tables.parameters)))
+    counts = Counter(["success"] * (len(jobs.places) - len(jobs.others)))
+    counts.update(other.status for other in jobs.others.values())
+    hashes = {RESULTS_NAME: write_pieces(folder / RESULTS_NAME, [_parquet(_results(tables))])}
     best = _best(facts, ledger, summary)
-    _write_summary(folder, facts, summary, best)
+    hashes |= _write_summary(folder, facts, summary, best)
     if run_folders:
-        write_run_folders(folder, folders_of_runs(facts, ledger, summary, jobs, tables.daily))
-    write_atomically(folder / BATCH_MANIFEST_NAME, json_text(manifest_document(facts, ledger, summary, counts, best)))
+        write_run_folders(folder, folders_of_runs(facts, ledger, summary, jobs))
+    document = manifest_document(facts, ledger, summary, counts, best)
+    hashes[BATCH_MANIFEST_NAME] = write_pieces(folder / BATCH_MANIFEST_NAME, json_pieces(document))
     if run_folders:
-        ledger.remember(**{DERIVED: _hashes(folder)})
-    return Consolidation(dict(Counter(summary["status"])), dict(counts), tables.damaged, best)
+        ledger.remember(**{DERIVED: hashes})
+    return Consolidation(dict(Counter(summary["status"])), dict(counts), jobs.found.damaged, best)
 
 
 def summary_of(folder: Path, ledger: Ledger) -> pa.Table:
@@ -76,7 +81,7 @@ def summary_of(folder: Path, ledger: Ledger) -> pa.Table:
 def tables_now(folder: Path, ledger: Ledger) -> tuple[pa.Table, pa.Table]:
     """Return what `batch_summary.parquet` and `results.parquet` would hold now, from verified parts."""
     tables = _tables(folder, ledger)
-    return table_of(tables.summary, RUN_KINDS), _results(tables.jobs, tables.parameters)
+    return table_of(tables.summary, RUN_KINDS), _results(tables)
 
 
 def is_consolidated(folder: Path, derived: Mapping[str, str] | None) -> bool:
@@ -126,69 +131,61 @@ def result_digest(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class _Tables:
-    """The rows of jobs and of runs, the parameters that vary, of each a value per run, and daily P&L by job key."""
+    """The planned runs, and what became of them and of their jobs."""
 
+    runs: Runs
     jobs: JobTable
-    summary: Mapping[str, list[Any]]
-    parameters: Mapping[str, list[Any]]
-    daily: Mapping[str, Daily]
-    damaged: tuple[str, ...]
+    summary: TextColumns
 
 
 def _tables(folder: Path, ledger: Ledger) -> _Tables:
-    planned = ledger.planned()
-    runs, parameters = _planned_runs(ledger)
-    found = verify_parts(folder, kept_jobs(ledger, {job.key for job in planned}))
-    jobs = job_table(runs, planned, found.jobs)
-    return _Tables(jobs, run_table(runs, jobs, found.daily), parameters, found.daily, found.damaged)
+    runs, planned = planned_runs(ledger), planned_jobs(ledger)
+    jobs = job_table(runs, planned, verified(folder, ledger, set(planned.keys)))
+    return _Tables(runs, jobs, run_table(runs, jobs))
 
 
 def _hashes(folder: Path) -> dict[str, str | None]:
     return {name: file_hash(folder / name) for name in BATCH_FILE_NAMES}
 
 
-def _planned_runs(ledger: Ledger) -> tuple[list[RunRow], dict[str, list[Any]]]:
-    """Return the runs in order, and the parameters that are not the same in all of them: of each a value per run."""
-    runs: list[RunRow] = []
-    parameters: dict[str, list[Any]] = {}
-    for number, run_id, spec in ledger.runs():
-        for name, value in spec.get("parameters", {}).items():
-            values = parameters.setdefault(name, [])
-            values.extend([None] * (len(runs) - len(values)))
-            values.append(value)
-        runs.append(RunRow(number, run_id, spec.get("strategy", ""), spec.get("params_hash", "")))
-    for values in parameters.values():
-        values.extend([None] * (len(runs) - len(values)))
-    varying = {name: values for name, values in parameters.items() if len(set(map(repr, values))) > 1}
-    return runs, varying
+def _results(tables: _Tables) -> pa.Table:
+    table = tables.jobs.table
+    for name, of_run in tables.runs.parameters.items():
+        kind = kind_of(of_run)
+        values = array_of(texts(of_run) if kind == "text" else of_run, kind)
+        table = table.append_column(f"param.{name}", taken(values, tables.jobs.run_of))
+    return table
 
 
-def _results(jobs: JobTable, parameters: Mapping[str, Sequence[Any]]) -> pa.Table:
-    columns, kinds = dict(jobs.columns), dict(JOB_KINDS)
-    for name, of_run in parameters.items():
-        kind = kinds[f"param.{name}"] = kind_of(of_run)
-        values = texts(of_run) if kind == "text" else of_run
-        columns[f"param.{name}"] = [values[place] for place in jobs.run_of.tolist()]
-    return table_of(columns, kinds)
-
-
-def _best(facts: Mapping[str, Any], ledger: Ledger, summary: Mapping[str, Sequence[Any]]) -> dict[str, Any] | None:
+def _best(facts: Mapping[str, Any], ledger: Ledger, summary: TextColumns) -> dict[str, Any] | None:
     """Return the best run by the objective that the batch was given, None where it was given none."""
     objective = facts.get("options", {}).get("objective")
     if objective is None:
         return None
-    parameters = {run_id: spec.get("parameters", {}) for _, run_id, spec in ledger.runs()}
-    return best_run(objective, summary, parameters)
+    found = best_run(objective, summary, {})
+    if found["run_id"] is not None:
+        ((spec,),) = ledger.query("select spec from runs where run_id = ? order by run limit 1", found["run_id"])
+        found["parameters"] = parsed(spec).get("parameters", {})
+    return found
 
 
 def _write_summary(
-    folder: Path, facts: Mapping[str, Any], summary: Mapping[str, Sequence[Any]], best: Mapping[str, Any] | None
-) -> None:
-    cells = [map(csv_cell, summary[name]) if kind == "text" else summary[name] for name, kind in RUN_KINDS.items()]
-    lines = chain([RUN_KINDS], zip(*cells, strict=True))
-    write_atomically(folder / f"{BATCH_SUMMARY_NAME}.csv", csv_bytes(lines))
-    write_atomically(folder / f"{BATCH_SUMMARY_NAME}.json", json_text(summary_document(facts, summary, best)))
-    write_atomically(folder / f"{BATCH_SUMMARY_NAME}.parquet", parquet_bytes(table_of(summary, RUN_KINDS)))
+    folder: Path, facts: Mapping[str, Any], summary: TextColumns, best: Mapping[str, Any] | None
+) -> dict[str, str]:
+    """Write `batch_summary` in all its forms, and return the hashes of the files."""
+    forms = {
+        "csv": csv_pieces(summary, RUN_KINDS),
+        "json": json_pieces(summary_document(facts, summary, best)),
+        "parquet": [_parquet(table_of(summary, RUN_KINDS))],
+    }
+    names = {ending: f"{BATCH_SUMMARY_NAME}.{ending}" for ending in forms}
+    return {names[ending]: write_pieces(folder / names[ending], pieces) for ending, pieces in forms.items()}
+
+
+def _parquet(table: pa.Table) -> bytes:
+    """Return `table` as a Parquet file with dictionaries where they are worth it: of texts that many rows have."""
+    texts_in = [field.name for field in table.schema if field.type == pa.string()]
+    return parquet_bytes(table, dictionaries=[name for name in texts_in if name not in _DISTINCT])
 
 
 def _read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:

@@ -153,14 +153,14 @@ def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(whole, pc.binary_join_element_wise(text, _POINT_ZERO, _NOTHING), text)
 
 
-def _text_scalar(text: str) -> pa.StringScalar:
+def text_scalar(text: str) -> pa.StringScalar:
     """Return `text` as a scalar; pa.scalar would do, but imports pandas."""
     offsets = pa.py_buffer(np.array([0, len(text)], np.int32))
     return pa.StringArray.from_buffers(1, offsets, pa.py_buffer(text.encode()))[0]
 
 
-_POINT_ZERO = _text_scalar(".0")
-_NOTHING = _text_scalar("")
+_POINT_ZERO = text_scalar(".0")
+_NOTHING = text_scalar("")
 
 
 def csv_cell(value: Any) -> Any:

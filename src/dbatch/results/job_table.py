@@ -1,48 +1,30 @@
-"""Every planned job of a batch: what the ledger knows of it, and a row for it in `results.parquet`."""
+"""Every planned job of a batch: what the ledger and its part know of it, as a row for it in `results.parquet`."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from itertools import repeat
+from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
-from dbatch.metrics.names import METRIC_UNITS
-from dbatch.quick_json import parsed
-from dbatch.results.columns import Kind, finite
-from dbatch.results.ledger import Ledger, Planned
+from dbatch.results.columns import Kind, array_of, numbers, table_of, taken
+from dbatch.results.daily_pnl import Daily
+from dbatch.results.facts import FACT_KINDS
+from dbatch.results.planned import Jobs, Runs
+from dbatch.results.verified import Other, Verified, Words
 from dbatch.schema import JOB_METRIC_COLUMNS, METRIC_COLUMNS
 
-_EPOCH: Final = dt.date(1970, 1, 1).toordinal()
-_UNIT_KINDS: Final[Mapping[str, Kind]] = {"count": "int", "calendar days": "int", "date": "text"}
-_METRIC_KINDS: Final[Mapping[str, Kind]] = {name: _UNIT_KINDS.get(unit, "float") for name, unit in METRIC_UNITS.items()}
-_FACTS: Final[Mapping[str, Kind]] = {
-    "trades": "int",
-    "realized_pnl": "float",
-    "position": "int",
-    "market_dates": "int",
-    "strategy_dates": "int",
-    **{name: _METRIC_KINDS[name] for name in METRIC_COLUMNS},
-}
-_MEASURES: Final[Mapping[str, Kind]] = {
-    "rows": "int",
-    "rows_skipped": "int",
-    "runtime_sec": "float",
-    "peak_rss_mb": "float",
-    "error": "text",
-}
-_KNOWN: Final[Mapping[str, Kind]] = {
-    "start_date": "text",
-    "end_date": "text",
-    **_FACTS,
-    **{name: _METRIC_KINDS[name] for name in JOB_METRIC_COLUMNS},
-    "digest": "text",
-    **_MEASURES,
-}
+_RESULTS: Final = ("trades", "realized_pnl", "position", "market_dates", "strategy_dates", *METRIC_COLUMNS)
+_MEASURES: Final = ("rows", "rows_skipped", "runtime_sec", "peak_rss_mb")
+
+
+def _kind(fact: str) -> Kind:
+    return "text" if FACT_KINDS[fact] == "date" else FACT_KINDS[fact]
+
+
 JOB_KINDS: Final[Mapping[str, Kind]] = {
     "run": "int",
     "run_id": "text",
@@ -52,139 +34,73 @@ JOB_KINDS: Final[Mapping[str, Kind]] = {
     "params_hash": "text",
     "key": "text",
     "stale": "flag",
-    **_KNOWN,
+    "start_date": "text",
+    "end_date": "text",
+    **{name: _kind(name) for name in (*_RESULTS, *JOB_METRIC_COLUMNS, "digest", *_MEASURES)},
+    "error": "text",
 }
 """The columns of `results.parquet` in their order; those of varying parameters follow."""
 
-_BLANK: Final = dict.fromkeys(_KNOWN)
-_facts: Final = itemgetter(*_FACTS)
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """A planned run: its number, its id, and what its rows say of it."""
-
-    number: int
-    run_id: str
-    strategy: str
-    params_hash: str
-
-
-class Words(NamedTuple):
-    """What a job said beside its results."""
-
-    notes: tuple[str, ...] = ()
-    details: str = ""
-    output: str = ""
-
-
-_NO_WORDS: Final = Words()
-
-
-@dataclass(frozen=True, slots=True)
-class KeptJob:
-    """What the ledger knows of a job, much smaller than its receipt.
-
-    `values` are those of the result and measurement columns in their order. A job that did not succeed has no part.
-    """
-
-    status: str
-    values: tuple[Any, ...]
-    part: str | None = None
-    row: int | None = None
-    sha256: str = ""
-    words: Words = _NO_WORDS
+_NOT_RUN: Final = Other("cancelled", "not run")
 
 
 @dataclass(frozen=True)
 class JobTable:
-    """All planned jobs in the order of runs and securities.
+    """All planned jobs in the order of runs and securities; `table` has the columns of `JOB_KINDS`.
 
-    `run_of` int64 is the place of each job's run among all runs; `columns` has a list with a value per job for each
-    name of `JOB_KINDS`, and `part` and `row`, where a success lies.
+    `run_of` int64 is the place of each job's run among all runs, `places` int64 its row among the facts `found`, -1
+    where it has no results; `others` has those jobs by their places in the table.
     """
 
     run_of: np.ndarray
-    columns: Mapping[str, list[Any]]
-    words: Sequence[Words]
+    table: pa.Table
+    places: np.ndarray
+    others: Mapping[int, Other]
+    found: Verified
+
+    def numbers(self, name: str) -> np.ndarray:
+        """Return a column as float64, NaN where it is missing."""
+        return numbers(self.table.column(name))
+
+    def days(self, name: str) -> np.ndarray:
+        """Return a column of dates in the facts as days since 1970, float64, NaN where there is none."""
+        return numbers(taken(self.found.facts.column(name), self.places).cast(pa.int32()))
+
+    def words(self, at: int) -> Words:
+        """Return what the job in row `at` said."""
+        return self.others[at].words if at in self.others else self.found.words(int(self.places[at]))
+
+    def daily(self, at: int) -> Daily | None:
+        """Return the daily P&L of the job in row `at`, None where it has none."""
+        return None if at in self.others else self.found.daily.of(int(self.places[at]))
 
 
-def kept_jobs(ledger: Ledger, keys: Collection[str]) -> dict[str, KeptJob]:
-    """Return what `ledger` knows of the jobs called `keys`, by key; receipts of other jobs are left out."""
-    same: dict[Any, Any] = {}  # what many receipts have in common is held once
-    return {key: _kept(status, place, parsed(text), same) for key, status, *place, text in _rows(ledger, keys)}
-
-
-def _rows(ledger: Ledger, keys: Collection[str]) -> Iterator[tuple[Any, ...]]:
-    rows = ledger.query("select key, status, part, row, sha256, receipt from receipts order by sequence")
-    return (row for row in rows if row[0] in keys)
-
-
-def not_done(error: str) -> KeptJob:
-    """Return what stands for a job without a result that could be shown, and why."""
-    return KeptJob("cancelled", tuple({**_BLANK, "error": error}.values()))
-
-
-def job_table(runs: Sequence[RunRow], planned: Sequence[Planned], kept: Mapping[str, KeptJob]) -> JobTable:
-    """Return the table of the jobs `planned` for `runs`; one that is not in `kept` was not run."""
-    place_of = {run.number: place for place, run in enumerate(runs)}
-    run_of = [place_of[job.run] for job in planned]
-    missing = not_done("not run")
-    jobs = [kept.get(job.key, missing) for job in planned]
-    known = zip(*(job.values for job in jobs), strict=True) if jobs else ((),) * len(_KNOWN)
-    columns: dict[str, list[Any]] = {
-        "run": [job.run for job in planned],
-        "run_id": [runs[place].run_id for place in run_of],
-        "strategy": [runs[place].strategy for place in run_of],
-        "security": [job.security for job in planned],
-        "status": [job.status for job in jobs],
-        "params_hash": [runs[place].params_hash for place in run_of],
-        "key": [job.key for job in planned],
-        "stale": [job.stale for job in planned],
-        "part": [job.part for job in jobs],
-        "row": [job.row for job in jobs],
-        **{name: _column(values, _KNOWN[name]) for name, values in zip(_KNOWN, known, strict=True)},
+def job_table(runs: Runs, jobs: Jobs, found: Verified) -> JobTable:
+    """Return the table of the planned `jobs` of `runs`, with what was `found` of them; any other was not run."""
+    run_of = np.searchsorted(runs.numbers, jobs.runs)
+    places = np.array(list(map(found.places.get, jobs.keys, repeat(-1))), np.int64)
+    others = {at: found.others.get(jobs.keys[at], _NOT_RUN) for at in np.flatnonzero(places < 0).tolist()}
+    facts = taken(found.facts, places)
+    of_run = {"run_id": runs.ids, "strategy": runs.strategies, "params_hash": runs.hashes}
+    columns: dict[str, Any] = {
+        **{name: facts.column(name) for name in JOB_KINDS if name in FACT_KINDS},
+        **{name: taken(array_of(values, "text"), run_of) for name, values in of_run.items()},
+        "run": jobs.runs,
+        "security": jobs.securities,
+        "key": jobs.keys,
+        "stale": jobs.stale,
+        "start_date": facts.column("first_day"),
+        "end_date": facts.column("last_day"),
+        "status": _with(others, "status", ["success"] * len(places)),
+        "error": _with(others, "error", [None] * len(places)),
+        "runtime_sec": _with(others, "runtime_sec", np.round(numbers(facts.column("runtime_sec")), 6)),
+        "peak_rss_mb": _with(others, "peak_rss_mb", np.round(numbers(facts.column("peak_rss_mb")), 1)),
     }
-    return JobTable(np.array(run_of, np.int64), columns, [job.words for job in jobs])
+    return JobTable(run_of, table_of(columns, JOB_KINDS), places, others, found)
 
 
-def _column(values: Sequence[Any], kind: Kind) -> list[Any]:
-    return finite(values) if kind == "float" else list(values)
-
-
-def _kept(status: str, place: Sequence[Any], facts: Mapping[str, Any], same: dict[Any, Any]) -> KeptJob:
-    """Return what `facts`, those of a receipt as JSON has them, say of a job whose result lies at `place`."""
-    words = Words(tuple(facts.get("notes", ())), facts.get("details", ""), facts.get("output", ""))
-    words = same.setdefault(words, words)
-    if status != "success":
-        return KeptJob(status, _values_of_failure(facts), words=words)
-    part, row, sha256 = place
-    part, sha256 = same.setdefault((part, sha256), (part, sha256))
-    return KeptJob(status, _values(facts), part, row, sha256, words)
-
-
-def _values(facts: Mapping[str, Any]) -> tuple[Any, ...]:
-    metrics = facts["metrics"]
-    facts = facts if "fees" in facts else {**facts, "fees": None}  # of an older dbatch
-    return (
-        _date(facts["first_day"]),
-        _date(facts["last_day"]),
-        *_facts(facts),
-        *[metrics.get(name) for name in JOB_METRIC_COLUMNS],
-        facts["digest"],
-        facts["rows"],
-        facts["rows_skipped"],
-        round(facts["runtime_sec"], 6),
-        round(facts["peak_rss_mb"], 1),
-        facts["error"] or None,
-    )
-
-
-def _values_of_failure(facts: Mapping[str, Any]) -> tuple[Any, ...]:
-    measured = {"runtime_sec": round(facts["runtime_sec"], 6), "peak_rss_mb": round(facts["peak_rss_mb"], 1)}
-    return tuple({**_BLANK, **measured, "error": facts["error"]}.values())
-
-
-@cache
-def _date(day: int | None) -> str | None:
-    return None if day is None else dt.date.fromordinal(_EPOCH + day).isoformat()
+def _with(others: Mapping[int, Other], name: str, values: Any) -> Any:
+    """Return `values`, with what `others` say in their places."""
+    for at, other in others.items():
+        values[at] = getattr(other, name)
+    return values

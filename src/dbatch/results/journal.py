@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from dbatch.errors import OutputError
 from dbatch.model import Receipt
 from dbatch.results import export, folder
+from dbatch.results.accounts import has_account
 from dbatch.results.ledger import LEDGER_NAME, Ledger, open_ledger
 from dbatch.results.part import is_intact, read_fills
 
@@ -70,13 +71,13 @@ class Journal:
         return all((self._dir / name).exists() for name in (*names, *trades))
 
     def successes(self, keys: Sequence[str]) -> dict[str, Receipt]:
-        """Return the receipts, by key, of those jobs of `keys` that succeeded and whose part is intact."""
+        """Return the receipts, by key, of those jobs of `keys` that succeeded and whose part and account are intact."""
         if self._rerun or not (self._dir / LEDGER_NAME).exists():
             return {}
         with open_ledger(self._dir) as ledger:
             kept = ledger.receipts()
         found = (kept[key] for key in keys if key in kept and kept[key].status == "success")
-        return {receipt.key: receipt for receipt in found if is_intact(self._dir, receipt)}
+        return {one.key: one for one in found if is_intact(self._dir, one) and has_account(self._dir, one)}
 
     def begin(self, manifest: Mapping[str, Any]) -> None:
         """Make the folder that of this run: from here on its manifest says what it is for.

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from dbatch.errors import UsageError
 from dbatch.schema import RUN_SUMMARY_COLUMNS
 
@@ -17,6 +19,7 @@ _ALIASES: Final = {
     "volatility": "annual_volatility_pct",
 }
 _LOW: Final = frozenset({"annual_volatility_pct", "max_dd", "max_dd_pct", "turnover", "fees"})
+_COUNTS: Final = frozenset({"fills", "round_trips"})
 _NONE: Final = frozenset(
     {"run_id", "status", "strategy", "params_hash", "start_date", "end_date", "securities", "runtime_sec", "error"}
 )
@@ -37,16 +40,15 @@ class Objective:
         """Return it as `dbatch show --sort-by` has it, the best first."""
         return self.column if self.is_low else f"-{self.column}"
 
-    def ranked(self, values: Sequence[float | None]) -> list[int]:
+    def ranked(self, values: Sequence[float | None] | np.ndarray) -> list[int]:
         """Return the places of `values`, the best first; of equal ones the first, and none that is missing.
 
         >>> objective_of("return").ranked([1.0, None, 3.0, 3.0]), objective_of("drawdown").ranked([0.2, 0.1])
         ([2, 3, 0], [1, 0])
         """
-        sign = 1.0 if self.is_low else -1.0
-        return [
-            place for _, place in sorted((sign * value, at) for at, value in enumerate(values) if value is not None)
-        ]
+        found = np.array(values, np.float64) * (1.0 if self.is_low else -1.0)
+        order: list[int] = np.argsort(found, kind="stable").tolist()
+        return order[: len(found) - np.count_nonzero(np.isnan(found))]
 
 
 def objective_of(name: str) -> Objective:
@@ -61,7 +63,7 @@ def objective_of(name: str) -> Objective:
 
 
 def best_run(
-    name: str, summary: Mapping[str, Sequence[Any]], parameters: Mapping[str, Mapping[str, Any]]
+    name: str, summary: Mapping[str, Sequence[Any] | np.ndarray], parameters: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Return the best run of `summary` by the objective `name` as files tell it; `parameters` of runs by their id.
 
@@ -74,4 +76,6 @@ def best_run(
         return {**told, "run_id": None, "value": None, "parameters": None}
     run_id = summary["run_id"][ranked[0]]
     value = summary[objective.column][ranked[0]]
+    if isinstance(value, np.floating):
+        value = int(value) if objective.column in _COUNTS else float(value)
     return {**told, "run_id": run_id, "value": value, "parameters": dict(parameters.get(run_id, {}))}

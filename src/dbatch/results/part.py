@@ -1,17 +1,15 @@
 """A part: what one unit published, a Parquet file with a row per job.
 
-Columns: `key`, `security`, `status`, `receipt` (JSON, all but where it lies), `days` (list of int32, days since 1970
-on which the market was open), `daily_pnl` (list of float64, currency, as long as `days`), `fills` (list of structs of
-`schema.FILL_DTYPES`; null where they are not kept).
+Columns: `key`, `security`, `status`, `receipt` (of a job that did not succeed: JSON, all but where it lies), `days`
+(list of int32, days since 1970 on which the market was open), `daily_pnl` (list of float64, currency, as long as
+`days`), `fills` (list of structs of `schema.FILL_DTYPES`; null where they are not kept), and those of
+`facts.FACT_KINDS`, null for a job that did not succeed.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import math
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,66 +19,42 @@ import pyarrow.parquet as pq
 
 from dbatch.errors import StorageError
 from dbatch.model import Receipt
-from dbatch.quick_json import parsed, to_text
+from dbatch.results.columns import in_one
+from dbatch.results.facts import FACT_KINDS, receipts_with_facts
+from dbatch.results.part_rows import PartBlock, PartRow, Rows, fill_count, keys_of, placed_receipts, table_of_rows
 from dbatch.results.publish import parquet_bytes, write_atomically
+from dbatch.results.receipt_text import placed, receipt_of
 from dbatch.schema import FILL_COLUMNS
 
-_FILL_TYPES: Final = (pa.timestamp("ns"), pa.string(), pa.float64(), pa.int64(), pa.float64(), pa.int64(), pa.float64())
-_FILL: Final = pa.struct(list(zip(FILL_COLUMNS, _FILL_TYPES, strict=True)))
-_FILLS: Final = pa.list_(pa.field("fill", _FILL))
-SCHEMA: Final = pa.schema(
-    [
-        *((name, pa.string()) for name in ("key", "security", "status", "receipt")),
-        ("days", pa.list_(pa.int32())),
-        ("daily_pnl", pa.list_(pa.float64())),
-        ("fills", _FILLS),
-    ]
-)
-_PLACE: Final = ("part", "row", "sha256")
-_MONEY: Final = ("realized_pnl", "max_drawdown", "turnover")
+__all__ = ["PartBlock", "PartRow", "publish"]  # the rest is named where it is defined
+
 _LEAN: Final = "-lean"
 _FILLS_A_ROW_GROUP: Final = 1 << 20
+_PARTS_AT_ONCE: Final = 16
+_DICTIONARIES: Final = ("fills.list.element.side",)
+"""Of jobs of one security the other columns are all alike or all different: compression alone does better, sooner."""
 
 
-@dataclass(frozen=True)
-class PartRow:
-    """One job's row: its receipt, its daily P&L over `days` (None: not computed), its fills (None: not kept).
+def publish(output_dir: str | Path, *blocks: Rows) -> list[Receipt]:
+    """Write the rows of `blocks` as one part below `output_dir`, and return their receipts, which say where they lie.
 
-    `days` int64 and `daily_pnl` float64 have one length; `fills` has the columns of `schema.FILL_DTYPES`.
+    The receipts of a `PartBlock` leave the facts to the part, but for the digest and the seconds. The name follows from
+    the jobs' keys and the contents, so that whoever does the same jobs again, and is late, takes nothing away. Raises
+    StorageError.
     """
-
-    receipt: Receipt
-    days: np.ndarray | None = None
-    daily_pnl: np.ndarray | None = None
-    fills: pa.Table | None = None
-
-
-def publish(output_dir: str | Path, rows: Sequence[PartRow]) -> list[Receipt]:
-    """Write `rows` as one part below `output_dir`, and return their receipts, which say where they lie.
-
-    The name follows from the jobs' keys and the contents, so that whoever does the same jobs again, and is late, takes
-    nothing away. Raises StorageError.
-    """
-    table = pa.Table.from_arrays(
-        [
-            _texts([row.receipt.key for row in rows]),
-            _texts([row.receipt.security for row in rows]),
-            _texts([row.receipt.status for row in rows]),
-            _texts([receipt_text(row.receipt) for row in rows]),
-            _lists([row.days for row in rows], np.dtype(np.int32), pa.int32()),
-            _lists([row.daily_pnl for row in rows], np.dtype(np.float64), pa.float64()),
-            _fill_lists([row.fills for row in rows]),
-        ],
-        SCHEMA.names,
-    )
-    fills = sum(len(row.fills) for row in rows if row.fills is not None)
-    row_group = max(1, _FILLS_A_ROW_GROUP * len(rows) // max(fills, 1))
-    content = parquet_bytes(table, rows=row_group)
-    lean = all(row.fills is None for row in rows)
+    table = table_of_rows(blocks)
+    keys = [key for rows in blocks for key in keys_of(rows)]
+    fills = sum(fill_count(rows) for rows in blocks)
+    row_group = max(1, _FILLS_A_ROW_GROUP * len(keys) // max(fills, 1))
+    content = parquet_bytes(table, rows=row_group, dictionaries=_DICTIONARIES)
+    lean = table.column("fills").null_count == len(table)
     sha256 = hashlib.sha256(content).hexdigest()
-    name = part_name([row.receipt.key for row in rows], sha256, lean=lean)
+    name = part_name(keys, sha256, lean=lean)
     write_atomically(Path(output_dir, name), content)
-    return [_placed(row.receipt, part=name, row=number, sha256=sha256) for number, row in enumerate(rows)]
+    receipts: list[Receipt] = []
+    for rows in blocks:
+        receipts += placed_receipts(rows, name, sha256, len(receipts))
+    return receipts
 
 
 def part_name(keys: Sequence[str], sha256: str, *, lean: bool = False) -> str:
@@ -147,7 +121,7 @@ def each_fills(path: Path, rows: Collection[int]) -> Iterator[tuple[int, pa.Tabl
                 here = [row for row in range(first, first + size) if row in left]
                 if here:
                     table = part.read_row_group(group, columns=["fills"], use_threads=False)
-                    lists = _one(table.column("fills"))
+                    lists = in_one(table.column("fills"))
                     for row in here:
                         if lists[row - first].is_valid:
                             left.remove(row)
@@ -176,44 +150,46 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
 def receipts_in(output_dir: Path, part: str) -> list[Receipt]:
     """Return the receipts that the part called `part` holds. Raises StorageError for one that is damaged."""
     path = output_dir / part
-    rows = read_rows(path, ["receipt"])
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read(columns=["key", "security", "receipt", *FACT_KINDS], use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise StorageError(f"{path}: {error}") from error
     sha256 = file_hash(path) or ""
-    found = [receipt_of(row["receipt"]) for row in rows]
-    return [_placed(receipt, part=part, row=number, sha256=sha256) for number, receipt in enumerate(found)]
+    keys, securities, texts = (table.column(name).to_pylist() for name in ("key", "security", "receipt"))
+    found = receipts_with_facts(keys, securities, table.select(list(FACT_KINDS)))
+    receipts = [receipt_of(text) if text else receipt for text, receipt in zip(texts, found, strict=True)]
+    return [placed(receipt, part=part, row=number, sha256=sha256) for number, receipt in enumerate(receipts)]
 
 
-def _placed(receipt: Receipt, **place: Any) -> Receipt:
-    return Receipt(**{**vars(receipt), **place})  # dataclasses.replace takes twice as long
+def with_facts(output_dir: Path, receipts: Iterable[Receipt]) -> Iterator[Receipt]:
+    """Yield `receipts`, each success as its part below `output_dir` has it; as it is where that cannot be read."""
+    parts: dict[tuple[str, str], dict[int, Receipt]] = {}
+    for receipt in receipts:
+        if receipt.status != "success" or not receipt.part:
+            yield receipt
+            continue
+        place = receipt.part, receipt.sha256
+        if place not in parts:
+            if len(parts) == _PARTS_AT_ONCE:
+                del parts[next(iter(parts))]
+            parts[place] = _published_in(output_dir, *place)
+        found = parts[place].get(receipt.row)
+        yield receipt if found is None or found.key != receipt.key else found
 
 
-def receipt_text(receipt: Receipt) -> str:
-    """Return all of `receipt` but where it lies, as JSON."""
-    facts = dict(vars(receipt))
-    for name in _PLACE:
-        del facts[name]
-    return to_text(facts)
-
-
-def receipt_of(text: str, **place: Any) -> Receipt:
-    """Return the receipt in a text from `receipt_text`; what later versions may add is left out."""
-    facts: dict[str, Any] = parsed(text)
-    for name in facts.keys() - _RECEIPT_FIELDS:
-        del facts[name]
-    for name in _MONEY:
-        if facts.get(name, 0.0) is None:
-            facts[name] = math.nan
-    facts["notes"] = tuple(facts.get("notes", ()))
-    facts.update(place)
-    return Receipt(**facts)
-
-
-_RECEIPT_FIELDS: Final = frozenset(field.name for field in dataclasses.fields(Receipt))
+def _published_in(output_dir: Path, part: str, sha256: str) -> dict[int, Receipt]:
+    """Return the receipts in a part by their rows, none where it is gone or is not what was published."""
+    try:
+        return {receipt.row: receipt for receipt in receipts_in(output_dir, part) if receipt.sha256 == sha256}
+    except StorageError:
+        return {}
 
 
 def _fills_at(table: pa.Table, receipt: Receipt, row: int, path: Path) -> pa.Table:
     if table.column("key")[row].as_py() != receipt.key:
         raise StorageError(f"{path}: row {receipt.row} is another job's")
-    fills = _one(table.column("fills"))[row]
+    fills = in_one(table.column("fills"))[row]
     if not fills.is_valid:
         raise StorageError(f"{path}: the fills of row {receipt.row} were not kept")
     return _fills_in(fills)
@@ -232,44 +208,3 @@ def _values(column: pa.ChunkedArray) -> Iterator[Any]:
         bounds = np.frombuffer(chunk.buffers()[1], np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
         for row, valid in enumerate(chunk.is_valid().to_pylist()):
             yield values[bounds[row] : bounds[row + 1]] if valid else None
-
-
-def _texts(texts: Sequence[str]) -> pa.Array:
-    encoded = [text.encode() for text in texts]
-    return pa.StringArray.from_buffers(
-        len(texts), _offsets([len(text) for text in encoded]), pa.py_buffer(b"".join(encoded))
-    )
-
-
-def _lists(values: Sequence[np.ndarray | None], dtype: np.dtype[Any], kind: pa.DataType) -> pa.Array:
-    joined = np.concatenate([np.empty(0, dtype), *(value for value in values if value is not None)]).astype(dtype)
-    child = pa.Array.from_buffers(kind, len(joined), [None, pa.py_buffer(joined)])
-    return _list_array(pa.list_(kind), values, child)
-
-
-def _fill_lists(tables: Sequence[pa.Table | None]) -> pa.Array:
-    kept = [table for table in tables if table is not None]
-    if kept:
-        joined = pa.concat_tables([table.replace_schema_metadata(None) for table in kept])
-        columns = [_one(joined.column(name)) for name in FILL_COLUMNS]
-    else:
-        columns = [pa.nulls(0, kind) for kind in _FILL_TYPES]
-    return _list_array(_FILLS, tables, pa.StructArray.from_arrays(columns, fields=list(_FILL)))
-
-
-def _list_array(kind: pa.DataType, values: Sequence[Any], child: pa.Array) -> pa.Array:
-    """Return a list array whose lists have the lengths of `values`, null where one is None."""
-    present = np.array([value is not None for value in values], bool)
-    validity = pa.py_buffer(np.packbits(present, bitorder="little"))
-    offsets = _offsets([0 if value is None else len(value) for value in values])
-    return pa.Array.from_buffers(kind, len(values), [validity, offsets], children=[child])
-
-
-def _offsets(lengths: Sequence[int]) -> pa.Buffer:
-    """Return the offsets of an Arrow list; pa.array would do all this, but imports pandas."""
-    return pa.py_buffer(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int32))
-
-
-def _one(column: pa.ChunkedArray) -> pa.Array:
-    combined = column.combine_chunks()
-    return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined

@@ -11,8 +11,8 @@ import numpy as np
 from dbatch.metrics.daily import equity
 from dbatch.metrics.portfolio import united_days
 from dbatch.results.columns import csv_bytes
+from dbatch.results.daily_pnl import Daily
 from dbatch.results.export import csv_cell
-from dbatch.results.verified import Daily
 
 _EPOCH: Final = dt.date(1970, 1, 1).toordinal()
 _POSITION: Final = ("security", "position", "realized_pnl", "total_pnl")

@@ -6,12 +6,16 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import compress, islice
 from json import JSONEncoder
 from typing import Any, Final
 
+import numpy as np
+
 from dbatch.model import Receipt
-from dbatch.results.columns import csv_bytes, utf8
+from dbatch.quick_json import parsed
+from dbatch.results.columns import csv_bytes, numbers, taken, utf8
+from dbatch.results.daily_pnl import Daily
 from dbatch.results.export import SUMMARY_COLUMNS, summary_cells
 from dbatch.results.folder import (
     EQUITY_NAME,
@@ -22,18 +26,19 @@ from dbatch.results.folder import (
     SUMMARY_NAME,
     TRADES_ENDING,
 )
-from dbatch.results.job_table import JOB_KINDS, JobTable, Words
+from dbatch.results.job_table import JOB_KINDS, JobTable
 from dbatch.results.ledger import Ledger
 from dbatch.results.part import is_lean
+from dbatch.results.row_texts import TextColumns
 from dbatch.results.run_account import equity_csv, positions_csv
-from dbatch.results.verified import Daily
+from dbatch.results.verified import Words
 
 _FIRST: Final = ("security", "key", "status", "error", "digest", "part", "row")
 _OF_RUN: Final = ("run", "run_id", "strategy", "params_hash")
 _RECORD: Final = (*_FIRST, *(name for name in JOB_KINDS if name not in (*_FIRST, *_OF_RUN)))
 """What the manifest of a run says of each of its jobs."""
 
-_PART: Final = _RECORD.index("part")
+_RUNS_AT_ONCE: Final = 1_000
 
 _json: Final = JSONEncoder(ensure_ascii=False, separators=(",\n ", ": ")).encode  # by far the fastest way
 _SPEC: Final = ("arguments", "parameters", "fees", "tags", "priority", "timeout", "origin")
@@ -75,14 +80,8 @@ def run_folder_name(number: int, run_id: str) -> str:
     return f"{number:04d}_{plain}"
 
 
-def run_folders(
-    facts: Mapping[str, Any],
-    ledger: Ledger,
-    summary: Mapping[str, Sequence[Any]],
-    jobs: JobTable,
-    daily: Mapping[str, Daily],
-) -> Iterator[RunFolder]:
-    """Yield the folder of each run in order; `summary` has the columns of `batch_summary`, `daily` P&L by job key.
+def run_folders(facts: Mapping[str, Any], ledger: Ledger, summary: TextColumns, jobs: JobTable) -> Iterator[RunFolder]:
+    """Yield the folder of each run in order; `summary` has the columns of `batch_summary`.
 
     Of more than `MOST_FOLDERS` runs those alone have one that did not succeed, or whose fills are kept.
     """
@@ -91,29 +90,61 @@ def run_folders(
         "batch_name": facts.get("batch", {}).get("batch_name"),
         "git_commit_hash": facts.get("environment", {}).get("git", {}).get("commit"),
     }
-    rows = zip(*(jobs.columns[name] for name in _RECORD), jobs.words, strict=True)
-    is_many = len(summary["run_id"]) > MOST_FOLDERS
-    for place, (number, run_id, spec) in enumerate(ledger.runs()):
-        run = {name: summary[name][place] for name in ("status", "runtime_sec", "error")}
-        run |= {**about, "run_id": run_id, "run_index": number}
-        own = list(islice(rows, summary["securities"][place]))
-        if is_many and run["status"] == "success" and any(is_lean(row[_PART]) for row in own):
-            continue
-        records = [dict(zip(_RECORD, row, strict=False)) for row in own]  # the words, last in a row, are left out
-        yield _folder(run, spec, records, [row[-1] for row in own], file_names, daily)
+    first = np.searchsorted(jobs.run_of, np.arange(len(summary["run_id"]) + 1))
+    chosen = _chosen(summary["status"], jobs)
+    asked = compress(ledger.runs_as_text() if chosen.any() else (), chosen)
+    places = iter(np.flatnonzero(chosen).tolist())
+    while some := list(islice(places, _RUNS_AT_ONCE)):
+        rows = _rows(jobs, np.concatenate([np.arange(first[place], first[place + 1]) for place in some]))
+        for place, (number, run_id, spec) in zip(some, asked, strict=False):
+            run = {name: summary[name][place] for name in ("status", "error")}
+            run |= {**about, "run_id": run_id, "run_index": number, "runtime_sec": float(summary["runtime_sec"][place])}
+            yield _folder(run, parsed(spec), list(islice(rows, int(first[place + 1] - first[place]))), file_names)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A job of a run: what the manifest says of it, what it said itself, and its daily P&L."""
+
+    record: dict[str, Any]
+    words: Words
+    daily: Daily | None
+
+
+def _chosen(statuses: Sequence[str | None], jobs: JobTable) -> np.ndarray:
+    """Return for each run whether it has a folder: bool."""
+    runs = len(statuses)
+    if runs <= MOST_FOLDERS:
+        return np.ones(runs, bool)
+    lean_parts = np.array([is_lean(part) for part in jobs.found.parts], bool)
+    lies = numbers(jobs.found.facts.column("part")).astype(np.int64)
+    has_lean = np.zeros(runs, bool)
+    good = jobs.places >= 0
+    has_lean[jobs.run_of[good][lean_parts[lies[jobs.places[good]]]]] = True
+    has_lean &= [status == "success" for status in statuses]
+    return ~has_lean
+
+
+def _rows(jobs: JobTable, rows: np.ndarray) -> Iterator[_Row]:
+    """Yield the jobs in `rows` of the table."""
+    table = taken(jobs.table, rows)
+    lies = taken(jobs.found.facts.select(["part", "row"]), jobs.places[rows])
+    columns = {name: table.column(name).to_pylist() for name in _RECORD if name in JOB_KINDS}
+    columns["part"] = [None if part is None else jobs.found.parts[part] for part in lies.column("part").to_pylist()]
+    columns["row"] = lies.column("row").to_pylist()
+    columns["error"] = [jobs.others[row].error if row in jobs.others else None for row in rows.tolist()]
+    records = zip(*(columns[name] for name in _RECORD), strict=True)
+    for row, record in zip(rows.tolist(), records, strict=True):
+        yield _Row(dict(zip(_RECORD, record, strict=True)), jobs.words(row), jobs.daily(row))
 
 
 def _folder(
-    run: Mapping[str, Any],
-    spec: Mapping[str, Any],
-    records: Sequence[Mapping[str, Any]],
-    words: Sequence[Words],
-    file_names: Mapping[str, str],
-    daily: Mapping[str, Daily],
+    run: Mapping[str, Any], spec: Mapping[str, Any], jobs: Sequence[_Row], file_names: Mapping[str, str]
 ) -> RunFolder:
+    records = [job.record for job in jobs]
     trades: dict[str, tuple[str, int]] = {}
     owners: dict[str, tuple[str, str]] = {}
-    texts = {LOG_NAME: _log(run, records, words)}
+    texts = {LOG_NAME: _log(run, records, [job.words for job in jobs])}
     good = [record for record in records if record["status"] == "success"]
     if _keeps_fills(records):
         names = [f"{_file_name(record['security'], file_names)}{TRADES_ENDING}" for record in good]
@@ -121,7 +152,7 @@ def _folder(
         owners = {name: (record["security"], record["key"]) for name, record in zip(names, good, strict=True)}
         texts[SUMMARY_NAME] = _summary(records)
         texts[POSITIONS_NAME] = positions_csv(good)
-        account = [daily[record["key"]] for record in good if record["key"] in daily]
+        account = [job.daily for job in jobs if job.daily is not None]
         if len(account) == len(good):
             texts[EQUITY_NAME] = equity_csv(account)
     manifest = {
@@ -131,7 +162,7 @@ def _folder(
         "git_commit_hash": run["git_commit_hash"],
         "error": run["error"],
         "run_spec": {name: spec.get(name) for name in _SPEC},
-        "jobs": list(records),
+        "jobs": records,
     }
     folder = RunFolder(run_folder_name(run["run_index"], run["run_id"]), texts, trades, owners, spec.get("fees"))
     manifest["artifacts"] = sorted(folder.names | {MANIFEST_NAME})

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from dbatch.metrics.daily import daily_ratios
-from dbatch.metrics.portfolio import daily_drawdowns, shares, sums, united_days, weighted_means
-from dbatch.results.columns import Kind, finite, numbers
-from dbatch.results.job_table import JobTable, RunRow
-from dbatch.results.verified import Daily
+from dbatch.metrics.daily import daily_falls_each, daily_ratios_each
+from dbatch.metrics.portfolio import shares, sums, united_days, weighted_means
+from dbatch.results.columns import Kind, array_of
+from dbatch.results.job_table import JobTable
+from dbatch.results.planned import Runs
+from dbatch.results.row_texts import TextColumns
 from dbatch.schema import RUN_SUMMARY_COLUMNS
 
 SEVERITY: Final = ("success", "cancelled", "skipped", "invalid_data", "failed", "timeout", "oom", "crashed")
@@ -28,51 +29,52 @@ RUN_KINDS: Final[Mapping[str, Kind]] = {
 _DAILY_COLUMNS: Final = ("sharpe", "sortino", "annual_volatility_pct", "max_dd", "max_dd_pct")
 _RUNS_AT_ONCE: Final = 4096
 
-Columns = dict[str, list[Any]]
+Numbers = dict[str, np.ndarray]
 
 
-def run_table(runs: Sequence[RunRow], jobs: JobTable, daily: Mapping[str, Daily]) -> Columns:
-    """Return the columns of `RUN_KINDS` in its order, a value per run in each; `daily` has the P&L of jobs by key.
+def run_table(runs: Runs, jobs: JobTable) -> TextColumns:
+    """Return the columns of `RUN_KINDS` in its order, a value per run in each: texts, None for what is missing, and
+    numbers as float64, NaN for it.
 
     Runs that did not wholly succeed have no numbers but the count of securities and the time that they took.
     """
-    rank = np.array([_RANK[status] for status in jobs.columns["status"]], np.int64)
+    rank = np.zeros(len(jobs.run_of), np.int64)
+    for at, other in jobs.others.items():
+        rank[at] = _RANK[other.status]
     securities = np.bincount(jobs.run_of, minlength=len(runs))
     worst = np.where(securities > 0, 0, _RANK["cancelled"])
     np.maximum.at(worst, jobs.run_of, rank)
-    first, last = _dates(jobs, len(runs))
-    results = _added_up(jobs, len(runs)) | _from_days(jobs, daily, len(runs))
-    results |= {"start_date": first, "end_date": last}
-    failed = np.flatnonzero(worst).tolist()
-    for values in results.values():
-        for place in failed:
-            values[place] = None
-    columns: Columns = {
-        "run_id": [run.run_id for run in runs],
+    results = _added_up(jobs, len(runs)) | _from_days(jobs, len(runs))
+    results = {name: np.where((worst == 0) & np.isfinite(values), values, np.nan) for name, values in results.items()}
+    first, last = _dates(jobs, worst)
+    columns: TextColumns = {
+        "run_id": runs.ids,
         "status": [SEVERITY[one] for one in worst.tolist()],
-        "strategy": [run.strategy for run in runs],
-        "params_hash": [run.params_hash for run in runs],
-        "securities": securities.tolist(),
+        "strategy": runs.strategies,
+        "params_hash": runs.hashes,
+        "start_date": first,
+        "end_date": last,
+        "securities": securities.astype(np.float64),
         **results,
-        "runtime_sec": _rounded(np.nan_to_num(numbers(jobs.columns["runtime_sec"])), jobs.run_of, len(runs)),
+        "runtime_sec": np.round(sums(np.nan_to_num(jobs.numbers("runtime_sec")), jobs.run_of, len(runs)), 6),
         "error": _errors(jobs, rank, worst, securities),
     }
     return {name: columns[name] for name in RUN_KINDS}
 
 
-def _added_up(jobs: JobTable, runs: int) -> Columns:
+def _added_up(jobs: JobTable, runs: int) -> Numbers:
     """Return what sums over jobs give: money, counts, and the ratios of these."""
     run_of = jobs.run_of
 
     def total(name: str) -> np.ndarray:
-        return sums(numbers(jobs.columns[name]), run_of, runs)
+        return sums(jobs.numbers(name), run_of, runs)
 
     def mean(name: str) -> np.ndarray:
-        return weighted_means(numbers(jobs.columns[name]), numbers(jobs.columns["round_trips"]), run_of, runs)
+        return weighted_means(jobs.numbers(name), jobs.numbers("round_trips"), run_of, runs)
 
     won, won_trips, losing_trips = total("winning_fills"), total("winning_round_trips"), total("losing_round_trips")
     loss = np.where(losing_trips == 0.0, 0.0, total("gross_loss"))
-    found = {
+    return {
         "fills": total("trades"),
         "realized_pnl": total("realized_pnl"),
         "total_pnl": total("total_pnl"),
@@ -85,88 +87,76 @@ def _added_up(jobs: JobTable, runs: int) -> Columns:
         "turnover": total("turnover"),
         "fees": total("fees"),
     }
-    columns: Columns = {name: finite(values.tolist()) for name, values in found.items()}
-    for name in ("fills", "round_trips"):
-        columns[name] = [None if value is None else int(value) for value in columns[name]]
-    return columns
 
 
 class RunsAlike(NamedTuple):
     """Runs over the same days: their places among all runs, `days` int since 1970, and what they earned on each of
     them, float64 currency, a row per run."""
 
-    places: list[int]
+    places: np.ndarray
     days: np.ndarray
     pnl: np.ndarray
 
 
-def runs_alike(jobs: JobTable, daily: Mapping[str, Daily], runs: int) -> Iterator[RunsAlike]:
+def runs_alike(jobs: JobTable, runs: int) -> Iterator[RunsAlike]:
     """Yield the daily P&L of those runs all of whose jobs have it, all securities of a run together.
 
     Runs over the same days of the same securities come together, at most some thousands at once, in their order.
     """
-    of_run: list[list[Daily | None]] = [[] for _ in range(runs)]
-    for place, key in zip(jobs.run_of.tolist(), jobs.columns["key"], strict=True):
-        of_run[place].append(daily.get(key))
-    alike: dict[tuple[int, ...], list[int]] = {}
-    for place, found in enumerate(of_run):
-        if found and None not in found:
-            alike.setdefault(tuple(id(one.days) for one in found if one), []).append(place)
-    for places in alike.values():
-        for start in range(0, len(places), _RUNS_AT_ONCE):
-            some = places[start : start + _RUNS_AT_ONCE]
-            yield RunsAlike(some, *_together([[one for one in of_run[place] if one] for place in some]))
+    daily = jobs.found.daily
+    counts = np.bincount(jobs.run_of, minlength=runs)
+    starts = np.cumsum(counts) - counts
+    for count in np.unique(counts[counts > 0]).tolist():
+        some = np.flatnonzero(counts == count)
+        places = jobs.places[starts[some, np.newaxis] + np.arange(count)]
+        days = np.where(places < 0, -1, daily.days_of[places] if len(daily.days_of) else -1)
+        complete = (days >= 0).all(axis=1)
+        some, places, days = some[complete], places[complete], days[complete]
+        for alike in _equal_rows(days):
+            for start in range(0, len(alike), _RUNS_AT_ONCE):
+                here = alike[start : start + _RUNS_AT_ONCE]
+                pnl = [daily.together(places[here, at]) for at in range(count)]
+                yield RunsAlike(some[here], *united_days([daily.days[one] for one in days[here[0]].tolist()], pnl))
 
 
-def _together(runs: Sequence[Sequence[Daily]]) -> tuple[np.ndarray, np.ndarray]:
-    """Return days and P&L of runs whose first jobs have the same days, and second ones, and so on."""
-    days = [one.days for one in runs[0]]
-    pnl = [np.concatenate([run[at].pnl for run in runs]).reshape(len(runs), -1) for at in range(len(days))]
-    return united_days(days, pnl)
+def _equal_rows(rows: np.ndarray) -> list[np.ndarray]:
+    """Return the places of equal rows, those of a first row, and so on; each of them rising."""
+    if not len(rows):
+        return []
+    if (rows == rows[0]).all():
+        return [np.arange(len(rows))]
+    _, first, group = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first[group], kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(first[group][order])) + 1)
 
 
-def _from_days(jobs: JobTable, daily: Mapping[str, Daily], runs: int) -> Columns:
+def _from_days(jobs: JobTable, runs: int) -> Numbers:
     """Return what the P&L of the days gives, for those runs all of whose jobs have it."""
-    columns: Columns = {name: [None] * runs for name in _DAILY_COLUMNS}
-    for some in runs_alike(jobs, daily, runs):
-        for name, values in _of_days(some.pnl).items():
-            for place, value in zip(some.places, values, strict=True):
-                columns[name][place] = value
+    columns = {name: np.full(runs, np.nan) for name in _DAILY_COLUMNS}
+    for some in runs_alike(jobs, runs):
+        found = (*daily_ratios_each(some.pnl), *daily_falls_each(some.pnl))
+        for values, column in zip(found, columns.values(), strict=True):
+            column[some.places] = values
     return columns
 
 
-def _of_days(pnl: np.ndarray) -> Columns:
-    """Return the numbers of runs from their daily P&L, a row per run."""
-    fall = daily_drawdowns(pnl)
-    ratios = zip(*map(daily_ratios, pnl), strict=True)
-    columns = (*map(list, ratios), finite(fall.depth.tolist()), finite(fall.pct.tolist()))
-    return dict(zip(_DAILY_COLUMNS, columns, strict=True))
-
-
-def _dates(jobs: JobTable, runs: int) -> tuple[list[Any], list[Any]]:
-    """Return the first and the last date of any job of each run."""
-    first: list[Any] = [None] * runs
-    last: list[Any] = [None] * runs
-    dates = zip(jobs.run_of.tolist(), jobs.columns["start_date"], jobs.columns["end_date"], strict=True)
-    for place, start, end in dates:
-        if start is not None and (first[place] is None or start < first[place]):
-            first[place] = start
-        if end is not None and (last[place] is None or end > last[place]):
-            last[place] = end
-    return first, last
-
-
-def _rounded(seconds: np.ndarray, run_of: np.ndarray, runs: int) -> list[float]:
-    return [round(value, 6) for value in sums(seconds, run_of, runs).tolist()]
+def _dates(jobs: JobTable, worst: np.ndarray) -> tuple[list[str | None], list[str | None]]:
+    """Return the first and the last date of any job of each run that wholly succeeded."""
+    first, last = (np.full(len(worst), np.nan) for _ in range(2))
+    np.fmin.at(first, jobs.run_of, jobs.days("first_day"))
+    np.fmax.at(last, jobs.run_of, jobs.days("last_day"))
+    first, last = (np.where(worst == 0, days, np.nan) for days in (first, last))
+    return tuple(array_of(array_of(days, "date"), "text").to_pylist() for days in (first, last))
 
 
 def _errors(jobs: JobTable, rank: np.ndarray, worst: np.ndarray, securities: np.ndarray) -> list[str | None]:
     """Return why each run has its status: the first of its worst jobs, and how many others did not succeed."""
     errors: list[str | None] = [None if count else "no job is planned" for count in securities.tolist()]
     failed = np.bincount(jobs.run_of[rank > 0], minlength=len(worst))
+    names = jobs.table.column("security")
     for at in np.flatnonzero((rank > 0) & (rank == worst[jobs.run_of])).tolist():
         place = int(jobs.run_of[at])
         if errors[place] is None:
             more = f" (and {failed[place] - 1} more)" if failed[place] > 1 else ""
-            errors[place] = f"{jobs.columns['security'][at]}: {jobs.columns['error'][at]}{more}"
+            errors[place] = f"{names[at]}: {jobs.others[at].error}{more}"
     return errors

@@ -1,67 +1,149 @@
-"""Parts looked at before anything of them is shown: each is hashed once, and the daily P&L in it read."""
+"""Parts looked at before anything of them is shown: each is hashed once, and the facts and the daily P&L in it read."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from dbatch.errors import StorageError
-from dbatch.results.job_table import KeptJob, not_done
-from dbatch.results.part import file_hash, read_rows
+from dbatch.quick_json import parsed
+from dbatch.results.columns import array_of
+from dbatch.results.daily_pnl import DailyPnl, Gathering
+from dbatch.results.facts import FACT_KINDS, fact_table
+from dbatch.results.ledger import Ledger
+from dbatch.results.part import file_hash
+
+_RECEIPTS: Final = "select key, status, part, row, sha256, receipt from receipts"
+_DAILY: Final = ("days", "daily_pnl")
 
 
-class Daily(NamedTuple):
-    """A job's P&L: `pnl` float64 currency on each of `days`, int32 days since 1970; equal days are one array."""
+class Words(NamedTuple):
+    """What a job said beside its results."""
 
-    days: np.ndarray
-    pnl: np.ndarray
+    notes: tuple[str, ...] = ()
+    details: str = ""
+    output: str = ""
+
+
+NO_WORDS: Final = Words()
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A job that has no results to show: what became of it, and why; how long it took, where it ran at all."""
+
+    status: str
+    error: str
+    runtime_sec: float | None = None
+    peak_rss_mb: float | None = None
+    words: Words = NO_WORDS
 
 
 @dataclass(frozen=True)
 class Verified:
-    """Of each job, by key, what can be shown; of those successes that have it, the daily P&L.
+    """What can be shown of jobs: `places` says by key which row of `facts` a success has, `others` has those without.
 
-    `damaged` are the keys of successes whose part is gone or does not hold what was published; they are shown as
-    not done.
+    `facts` has the columns of `FACT_KINDS`, and where each lies: its `part`, a place in `parts`, and the `row` there;
+    `daily` has daily P&L by the same places. `damaged` are the keys of successes whose part is gone or does not hold
+    what was published; they are among the others, as not done.
     """
 
-    jobs: Mapping[str, KeptJob]
-    daily: Mapping[str, Daily]
+    places: Mapping[str, int]
+    facts: pa.Table
+    parts: list[str]
+    daily: DailyPnl
+    others: Mapping[str, Other]
     damaged: tuple[str, ...]
 
+    def words(self, place: int) -> Words:
+        """Return what the success at `place` said."""
+        return words_in(self.facts.column("words")[place].as_py())
 
-def verify_parts(folder: Path, kept: Mapping[str, KeptJob]) -> Verified:
-    """Return what can be shown of the jobs `kept`, by key; one part after the other is in memory."""
-    by_part: dict[str, list[str]] = {}
-    for key, job in kept.items():
-        if job.part is not None:
-            by_part.setdefault(job.part, []).append(key)
-    jobs, daily, damaged = dict(kept), dict[str, Daily](), list[str]()
-    same: dict[bytes, np.ndarray] = {}
-    for part, keys in sorted(by_part.items()):
-        sha256, rows = _contents(folder / part, {kept[key].sha256 for key in keys})
-        for key in keys:
-            job = kept[key]
-            row = rows.get(job.row, {}) if job.sha256 == sha256 else {}
-            if row.get("key") != key:
+
+def words_in(text: str | None) -> Words:
+    """Return the words in a text from `facts.words_text`, or in a receipt as JSON."""
+    said = parsed(text) if text else {}
+    return Words(tuple(said.get("notes", ())), said.get("details", ""), said.get("output", ""))
+
+
+def verified(folder: Path, ledger: Ledger, keys: Collection[str], *, only: Sequence[str] | None = None) -> Verified:
+    """Return what `ledger` and the parts below `folder` have of the jobs called `keys`; each part is looked at once.
+
+    With `only` these facts alone are read, and no daily P&L.
+    """
+    names = list(FACT_KINDS if only is None else only)
+    read = ["key", *names, *(_DAILY if only is None else ())]
+    published, others = _told(ledger, keys if isinstance(keys, set) else set(keys))
+    places: dict[str, int] = {}
+    damaged: list[str] = []
+    tables, parts = [_EMPTY.select([*names, *_LIES])], list[str]()
+    daily, first = Gathering(), 0
+    for part, claims in sorted(published.items()):
+        sha256 = file_hash(folder / part)
+        table = _read(folder / part, read) if sha256 in claims else None
+        held = table.column("key").to_pylist() if table else []
+        for claimed, (own, rows) in claims.items():
+            bad = own
+            if claimed == sha256:
+                bad = [key for key, row in zip(own, rows, strict=True) if not (row < len(held) and held[row] == key)]
+                places.update(zip(own, [first + row for row in rows], strict=True))
+            for key in bad:
+                places.pop(key, None)
                 state = "gone" if sha256 is None else "damaged"
-                jobs[key] = not_done(f"its part {part} is {state}; 'dbatch resume' computes it again")
-                damaged.append(key)
-            elif row["days"] is not None and row["daily_pnl"] is not None:
-                days = row["days"]
-                daily[key] = Daily(same.setdefault(days.tobytes(), days), row["daily_pnl"])
-    return Verified(jobs, daily, tuple(sorted(damaged)))
+                others[key] = Other("cancelled", f"its part {part} is {state}; 'dbatch resume' computes it again")
+            damaged += bad
+        if table:
+            tables.append(_facts(table.select(names), np.full(len(held), len(parts)), np.arange(len(held))))
+            parts.append(part)
+            if only is None:
+                daily.add(table)
+            first += len(held)
+    facts = pa.concat_tables(tables).combine_chunks()
+    return Verified(places, facts, parts, daily.done(), others, tuple(sorted(damaged)))
 
 
-def _contents(path: Path, published: Collection[str]) -> tuple[str | None, dict[int | None, dict[str, Any]]]:
-    """Return the hash of a part, None where there is none, and its rows where it is one of those `published`."""
-    sha256 = file_hash(path)
+_Claims = dict[str, dict[str, tuple[list[str], list[int]]]]
+
+
+def _told(ledger: Ledger, keys: set[str]) -> tuple[_Claims, dict[str, Other]]:
+    """Return the successes among `keys` by part and hash, as keys and rows; and the other jobs that have a receipt."""
+    published: _Claims = defaultdict(lambda: defaultdict(lambda: ([], [])))
+    others: dict[str, Other] = {}
+    for key, status, part, row, sha256, text in ledger.query(_RECEIPTS):
+        if key not in keys:
+            continue
+        if status == "success":
+            claimed, rows = published[part][sha256]
+            claimed.append(key)
+            rows.append(row)
+            continue
+        facts = parsed(text)
+        seconds, memory = round(facts["runtime_sec"], 6), round(facts["peak_rss_mb"], 1)
+        words = Words(tuple(facts.get("notes", ())), facts.get("details", ""), facts.get("output", ""))
+        others[key] = Other(status, facts["error"], seconds, memory, words)
+    return published, others
+
+
+def _read(path: Path, columns: list[str]) -> pa.Table | None:
+    """Return what a part holds of its jobs in `columns`; None: it was taken away since, or published damaged."""
     try:
-        rows = read_rows(path, ["key", "days", "daily_pnl"]) if sha256 in published else []
-    except StorageError:  # taken away since, or published damaged
-        rows = []
-    return sha256, dict(enumerate(rows))
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            return file.read(columns=columns, use_threads=False)
+    except (OSError, pa.ArrowException):
+        return None
+
+
+def _facts(facts: pa.Table, part: np.ndarray, row: np.ndarray) -> pa.Table:
+    """Return `facts` and where each lies."""
+    columns = [*facts.columns, array_of(part, "int"), array_of(row, "int")]
+    return pa.Table.from_arrays(columns, [*facts.column_names, *_LIES])
+
+
+_LIES: Final = ("part", "row")
+_EMPTY: Final = _facts(fact_table(()), np.empty(0), np.empty(0))

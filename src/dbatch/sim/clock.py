@@ -39,7 +39,7 @@ class SessionWindows(tuple[int, ...]):
 
 
 @njit(inline="always")
-def phase_bounds(timestamp, windows):  # type: ignore[no-untyped-def]
+def phase_bounds(timestamp, windows):  # type: ignore[no-untyped-def]  # numba takes scalars and arrays alike
     """Return (day, phase, from, until): the phase that `timestamp` lies in, and the times it holds between.
 
     `windows` is an int64 array of nanoseconds since midnight, rising. Valid for any order of timestamps: the

@@ -14,6 +14,11 @@ _ROUNDING: Final = 1e-12
 """A deviation below this share of the largest return is what rounding left of none."""
 
 
+def number(value: np.ndarray) -> Numbers:
+    """Return `value`, as a float when it has no dimension."""
+    return float(value) if np.ndim(value) == 0 else value
+
+
 @dataclass(frozen=True)
 class Moments:
     """Of each series, float64: `sharpe` per period, `skewness`, `kurtosis` (3 for normal returns, not excess),

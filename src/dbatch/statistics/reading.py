@@ -11,11 +11,13 @@ from typing import Any, Final
 import numpy as np
 
 from dbatch.errors import OutputError
-from dbatch.results.job_table import RunRow, job_table, kept_jobs
+from dbatch.results.job_table import job_table
 from dbatch.results.ledger import Ledger, reading_ledger
 from dbatch.results.openings import openings
+from dbatch.results.planned import planned_jobs, planned_runs
+from dbatch.results.row_texts import TextColumns
 from dbatch.results.run_table import RunsAlike, run_table, runs_alike
-from dbatch.results.verified import verify_parts
+from dbatch.results.verified import verified
 
 _ATTEMPTED: Final = "select count(distinct run) from planned join receipts using (key)"
 _SUPERSEDED: Final = """
@@ -56,7 +58,7 @@ class BatchResults:
 
     name: str
     trials: Trials
-    summary: dict[str, list[Any]]
+    summary: TextColumns
     alike: tuple[RunsAlike, ...]
     seed: int
     state: str
@@ -68,25 +70,21 @@ def read_batch(folder: Path) -> BatchResults:
     """Return the results of the batch in `folder`, all parts verified. Raises OutputError where there is none."""
     with reading_ledger(folder) as ledger:
         list(ledger.query("begin"))  # all of it at one moment, though a driver goes on
-        runs = [
-            RunRow(number, run_id, spec.get("strategy", ""), spec.get("params_hash", ""))
-            for number, run_id, spec in ledger.runs()
-        ]
-        if not runs:
+        runs = planned_runs(ledger)
+        if not len(runs):
             raise OutputError(f"{folder}: holds a single run; statistics are of the runs of a batch")
-        planned = ledger.planned()
-        found = verify_parts(folder, kept_jobs(ledger, {job.key for job in planned}))
-        jobs = job_table(runs, planned, found.jobs)
-        summary = run_table(runs, jobs, found.daily)
-        succeeded = summary["status"].count("success")
+        planned = planned_jobs(ledger)
+        jobs = job_table(runs, planned, verified(folder, ledger, set(planned.keys)))
+        summary = run_table(runs, jobs)
+        succeeded = list(summary["status"]).count("success")
         attempted, superseded = _count(ledger, _ATTEMPTED), _count(ledger, _SUPERSEDED)
         batch = ledger.facts().get("batch", {})
         return BatchResults(
             name=batch.get("batch_name") or folder.absolute().name,
             trials=Trials(len(runs), attempted, attempted - min(succeeded, attempted), superseded),
             summary=summary,
-            alike=tuple(runs_alike(jobs, found.daily, len(runs))),
-            seed=int(hashlib.sha256(" ".join(job.key for job in planned).encode()).hexdigest()[:8], 16),
+            alike=tuple(runs_alike(jobs, len(runs))),
+            seed=int(hashlib.sha256(" ".join(planned.keys).encode()).hexdigest()[:8], 16),
             state=ledger_state(ledger),
             holdout=_holdout(batch.get("document", {}).get("holdout")),
             openings=len(openings(folder)),

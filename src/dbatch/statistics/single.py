@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from dbatch.errors import UsageError
-from dbatch.statistics.moments import Numbers
+from dbatch.statistics.moments import Numbers, number
 
 
 def sharpe_error(
@@ -24,7 +24,7 @@ def sharpe_error(
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = _spread(sharpe, skewness, kurtosis) / np.subtract(observations, 1.0)
-        return _number(np.sqrt(np.where(np.greater(observations, 1.0) & (spread > 0.0), spread, np.nan)))
+        return number(np.sqrt(np.where(np.greater(observations, 1.0) & (spread > 0.0), spread, np.nan)))
 
 
 def psr(
@@ -41,7 +41,7 @@ def psr(
     0.9134
     """
     error = sharpe_error(sharpe, observations, skewness=skewness, kurtosis=kurtosis)
-    return _number(ndtr(np.subtract(sharpe, benchmark) / error))
+    return number(ndtr(np.subtract(sharpe, benchmark) / error))
 
 
 def min_trl(
@@ -65,14 +65,10 @@ def min_trl(
     with np.errstate(invalid="ignore", divide="ignore"):
         ahead = np.subtract(sharpe, benchmark)
         needed = 1.0 + _spread(sharpe, skewness, kurtosis) * np.square(ndtri(1.0 - significance) / ahead)
-        return _number(np.where(ahead > 0.0, needed, np.where(np.isnan(ahead), np.nan, np.inf)))
+        return number(np.where(ahead > 0.0, needed, np.where(np.isnan(ahead), np.nan, np.inf)))
 
 
 def _spread(sharpe: Numbers, skewness: Numbers, kurtosis: Numbers) -> np.ndarray:
     """Return the variance of the estimate, times observations: it takes the kurtosis itself, not the excess over 3."""
     spread: np.ndarray = 1.0 - np.multiply(skewness, sharpe) + np.subtract(kurtosis, 1.0) / 4.0 * np.square(sharpe)
     return spread
-
-
-def _number(value: np.ndarray) -> Numbers:
-    return float(value) if np.ndim(value) == 0 else value

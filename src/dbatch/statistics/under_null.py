@@ -14,7 +14,7 @@ from scipy.special import ndtr, ndtri
 
 from dbatch.errors import UsageError
 from dbatch.statistics.best import expected_maximum, of_maximum
-from dbatch.statistics.moments import Numbers
+from dbatch.statistics.moments import Numbers, number
 
 
 def variance_under(
@@ -39,7 +39,7 @@ def variance_under(
     of_kurtosis = (1.0 + 2.0 * square) * np.subtract(kurtosis, 1.0) / 4.0 * np.square(sharpe)
     spread = (1.0 + 2.0 * linear - of_skewness + of_kurtosis) / observations
     with np.errstate(invalid="ignore"):
-        return _number(np.where(spread > 0.0, spread, np.nan) * of_maximum(trials).variance)
+        return number(np.where(spread > 0.0, spread, np.nan) * of_maximum(trials).variance)
 
 
 def psr_under(
@@ -60,7 +60,7 @@ def psr_under(
     variance = variance_under(
         benchmark, observations, skewness=skewness, kurtosis=kurtosis, autocorrelation=autocorrelation, trials=trials
     )
-    return _number(ndtr(np.subtract(sharpe, benchmark) / np.sqrt(variance)))
+    return number(ndtr(np.subtract(sharpe, benchmark) / np.sqrt(variance)))
 
 
 def dsr_under(
@@ -180,7 +180,3 @@ def observed_false_share(
 def _require_prior(prior: float) -> None:
     if not 0.0 < prior < 1.0:
         raise UsageError(f"prior is {prior!r}, must be above 0 and below 1")
-
-
-def _number(value: np.ndarray) -> Numbers:
-    return float(value) if np.ndim(value) == 0 else value

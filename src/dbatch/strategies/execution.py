@@ -18,8 +18,8 @@ class ExecutionParameters(NamedTuple):
     fill_at: Annotated[Literal["open", "close"], "price", "orders fill at the next bar's open or at this close"] = (
         "open"
     )
-    fraction: Annotated[float, Ge(0), "share of equity", "size of a position; 0: units"] = 0.95
-    units: Annotated[int, Ge(0), "units", "size of a position where fraction is 0"] = 0
+    fraction: Annotated[float, Ge(0), "share of equity", "size of a position where units is 0"] = 0.95
+    units: Annotated[int, Ge(0), "units", "size of a position; 0: by fraction"] = 0
     direction: Annotated[Literal["both", "long", "short"], "sides", "which positions are allowed"] = "both"
     spread: Annotated[float, Ge(0), "currency", "between bid and ask; each fill pays half"] = 0.0
     slippage_bps: Annotated[float, Ge(0), "0.01 %", "of the price, on market orders and stops"] = 0.0
@@ -45,7 +45,7 @@ def with_execution(own: Any, **defaults: Any) -> Any:
     """
     fields = get_type_hints(own, include_extras=True) | get_type_hints(ExecutionParameters, include_extras=True)
     values = own._field_defaults | ExecutionParameters._field_defaults | defaults
-    made = NamedTuple(own.__name__, list(fields.items()))  # type: ignore[misc]
+    made = NamedTuple(own.__name__, list(fields.items()))  # type: ignore[misc]  # fields are not known before
     made.__new__.__defaults__ = tuple(values[name] for name in fields)
     made._field_defaults = {name: values[name] for name in fields}
     made.__module__, made.__qualname__, made.__doc__ = own.__module__, own.__qualname__, own.__doc__
@@ -69,7 +69,7 @@ def _execution(*values: Any) -> Execution:
     return Execution(
         capital=parameters.capital,
         at_close=parameters.fill_at == "close",
-        fraction=parameters.fraction,
+        fraction=0.0 if parameters.units else parameters.fraction,
         units=parameters.units,
         least_units=0,
         long=parameters.direction != "short",

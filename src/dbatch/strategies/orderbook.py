@@ -37,12 +37,12 @@ class OrderBook:
     def apply_update(self, update: Mapping[str, Any]) -> None:
         """Apply one event: a mapping with `type` (bid, ask or trade), `price`, `volume` and `timestamp`."""
         kind = update.get("type")
-        price = update.get("price")
+        price: Any = update.get("price")
         volume = update.get("volume", 0)
         if kind == "bid":
-            self.set_bid(price, volume)  # type: ignore[arg-type]
+            self.set_bid(price, volume)
         elif kind == "ask":
-            self.set_ask(price, volume)  # type: ignore[arg-type]
+            self.set_ask(price, volume)
         elif kind == "trade":
             self.last_trade = {"price": price, "volume": volume, "timestamp": update.get("timestamp")}
 

@@ -6,7 +6,7 @@ import difflib
 import math
 import numbers
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -31,9 +31,21 @@ class ParameterInfo:
     description: str
 
 
+def names_of(parameters_cls: Any) -> tuple[str, ...]:
+    """Return the names of a NamedTuple class's fields, which `type` does not say that it has."""
+    names: tuple[str, ...] = parameters_cls._fields
+    return names
+
+
+def defaults_of(parameters_cls: Any) -> dict[str, Any]:
+    """Return the defaults of those fields of a NamedTuple class that have one."""
+    defaults: dict[str, Any] = parameters_cls._field_defaults
+    return defaults
+
+
 def describe(parameters_cls: type) -> list[ParameterInfo]:
     """Return the parameters in the order of their fields; the first two texts are unit and description."""
-    defaults = parameters_cls._field_defaults  # type: ignore[attr-defined]
+    defaults = defaults_of(parameters_cls)
     infos = []
     for name, annotation in _annotations(parameters_cls).items():
         texts = [text for text in _metadata(annotation) if isinstance(text, str)]
@@ -96,7 +108,7 @@ def checked(parameters_cls: type, values: Mapping[str, Any], security: str) -> t
         accepted[name], problem = _accepted(parameters_cls, adapters, str(name), value)
         if problem is not None:
             faults.append((str(name), problem))
-    optional = parameters_cls._field_defaults  # type: ignore[attr-defined]
+    optional = defaults_of(parameters_cls)
     faults.extend((name, "is required") for name in adapters if name not in values and name not in optional)
     if faults:
         return None, faults
@@ -109,9 +121,26 @@ def depends_on_security(parameters_cls: type | None) -> bool:
     return hasattr(parameters_cls, "for_security")
 
 
+def looks_at_values_alone(parameters_cls: type) -> bool:
+    """Return whether `checked` accepts and keeps each value whatever the others are.
+
+    So it is but for classes with a method `for_security`, or with ways of their own to make an instance.
+    """
+    made_by: Any = parameters_cls.__new__
+    is_plain = parameters_cls.__bases__ == (tuple,) and str(made_by.__module__).startswith("namedtuple_")
+    return is_plain and not depends_on_security(parameters_cls)
+
+
+def accepted_each(parameters_cls: type, name: str, values: Iterable[Any]) -> list[Any] | None:
+    """Return each of some values of the parameter `name` as `checked` keeps it; None where one has a fault."""
+    adapters = _adapters(parameters_cls)
+    found = [_accepted(parameters_cls, adapters, name, value) for value in values]
+    return [value for value, _ in found] if all(problem is None for _, problem in found) else None
+
+
 def name_fault(parameters_cls: type, name: str) -> str | None:
     """Return that there is no parameter `name`, and which was meant; None where there is."""
-    known = parameters_cls._fields  # type: ignore[attr-defined]
+    known = names_of(parameters_cls)
     return None if name in known else _unknown(name, known)
 
 
@@ -122,14 +151,16 @@ def value_fault(parameters_cls: type, name: str, value: Any) -> str | None:
 
 def _accepted(parameters_cls: type, adapters: Mapping[str, Any], name: str, value: Any) -> tuple[Any, str | None]:
     """Return the value of a parameter as its strategy gets it, and what is wrong with it."""
-    from pydantic import ValidationError
-
     adapter = adapters.get(name)
     if adapter is None:
         return None, _unknown(name, list(adapters))
     try:
         return adapter.validate_python(value), None
-    except ValidationError as error:
+    except ValueError as error:
+        from pydantic import ValidationError
+
+        if not isinstance(error, ValidationError):
+            raise
         wanted = type_text(_annotations(parameters_cls)[name])
         return None, f"must be {wanted}, is {_shown(value)}{_inside(error.errors()[0]['loc'])}"
 
@@ -198,7 +229,7 @@ def _adapters(parameters_cls: type) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def _annotations(parameters_cls: type) -> dict[str, Any]:
     hints = get_type_hints(parameters_cls, include_extras=True)
-    return {name: hints[name] for name in parameters_cls._fields}  # type: ignore[attr-defined]
+    return {name: hints[name] for name in names_of(parameters_cls)}
 
 
 def _lenient(annotation: Any) -> Any:
@@ -218,9 +249,9 @@ def _lenient(annotation: Any) -> Any:
         return Union[tuple(_lenient(member) for member in arguments)]  # noqa: UP007 - built at run time
     if origin is tuple:
         members = tuple(member if member is ... else _lenient(member) for member in arguments)
-        return Annotated[tuple[members], BeforeValidator(_as_tuple)]  # type: ignore[valid-type]
+        return Annotated[types.GenericAlias(tuple, members), BeforeValidator(_as_tuple)]
     if origin is list:
-        return list[_lenient(arguments[0])]  # type: ignore[misc]
+        return types.GenericAlias(list, _lenient(arguments[0]))
     return annotation
 
 

@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from dbatch.testing.bar_contract import BarStrategyContract
     from dbatch.testing.contract import StrategyContract
     from dbatch.testing.outcome import Outcome
+    from dbatch.testing.portfolio_contract import PortfolioStrategyContract
     from dbatch.testing.single import backtest
     from dbatch.testing.ticks import ticks_of
 
-__all__ = ["BarStrategyContract", "Outcome", "StrategyContract", "backtest", "ticks_of"]
+__all__ = ["BarStrategyContract", "Outcome", "PortfolioStrategyContract", "StrategyContract", "backtest", "ticks_of"]
 
 _HOMES = {
     "BarStrategyContract": "dbatch.testing.bar_contract",
     "Outcome": "dbatch.testing.outcome",
+    "PortfolioStrategyContract": "dbatch.testing.portfolio_contract",
     "StrategyContract": "dbatch.testing.contract",
     "backtest": "dbatch.testing.single",
     "ticks_of": "dbatch.testing.ticks",

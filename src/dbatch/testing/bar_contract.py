@@ -12,7 +12,7 @@ import numpy as np
 
 from dbatch.data.bars import BarBlock, bar_block
 from dbatch.errors import MissingDataError
-from dbatch.strategies.parameters import describe, validate
+from dbatch.strategies.parameters import defaults_of, describe, validate
 from dbatch.testing.fill_checks import price_fault, schema_fault, sum_fault
 from dbatch.testing.outcome import Outcome, difference
 from dbatch.testing.subject import Subject, subject_of
@@ -80,7 +80,7 @@ class BarStrategyContract:
         subject = self.subject()
         declared: Any = subject.declared(subject.make({SECURITY: self.parameters}))
         if declared is not None:
-            validate(declared, {"default": {**self.parameters, **declared._field_defaults}}, "Parameters")
+            validate(declared, {"default": {**self.parameters, **defaults_of(declared)}}, "Parameters")
             assert not [info.name for info in describe(declared) if not (info.unit and info.description)]
 
     def test_it_trades_on_these_bars(self) -> None:

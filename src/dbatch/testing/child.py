@@ -16,7 +16,9 @@ from dbatch.lifetime import die_with_parent
 if TYPE_CHECKING:
     from dbatch.model import StrategyRef
 
-_ADVICE: Final = frozenset({"test_it_trades_on_these_events", "test_it_trades_on_these_bars"})
+_ADVICE: Final = frozenset(
+    {"test_it_trades_on_these_events", "test_it_trades_on_these_bars", "test_it_trades_on_this_universe"}
+)
 """Nobody promised to trade on a made-up market."""
 
 _HERE: Final = Path(__file__).parent
@@ -87,13 +89,16 @@ def check(spec: Mapping[str, Any], tell: Tell) -> None:
 def _contract_of(ref: StrategyRef, sections: Mapping[str, Mapping[str, Any]]) -> type:
     """Return the contract of the kind of strategy that `ref` is; what cannot be made is for the first test to tell."""
     from dbatch.plugins.loading import make_handler
+    from dbatch.portfolio import PortfolioStrategy
     from dbatch.strategies import BarStrategy, SignalStrategy
-    from dbatch.testing import BarStrategyContract, StrategyContract
+    from dbatch.testing import BarStrategyContract, PortfolioStrategyContract, StrategyContract
 
     try:
         handler = make_handler(ref, sections)
     except BaseException:  # noqa: BLE001 - it will be raised again, by the test that is about it
         return StrategyContract
+    if isinstance(handler, PortfolioStrategy):
+        return PortfolioStrategyContract
     return BarStrategyContract if isinstance(handler, BarStrategy | SignalStrategy) else StrategyContract
 
 

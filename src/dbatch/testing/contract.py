@@ -16,7 +16,7 @@ import pandas as pd
 
 from dbatch.errors import ConfigError, UsageError
 from dbatch.strategies import CompiledStrategy
-from dbatch.strategies.parameters import describe, validate
+from dbatch.strategies.parameters import defaults_of, describe, validate
 from dbatch.testing.bench import FIRST, SECOND, Bench, copy_of, empty, noting, same_events, seeded
 from dbatch.testing.fill_checks import price_fault, schema_fault, sum_fault, time_fault
 from dbatch.testing.market import synthetic_ticks
@@ -63,7 +63,7 @@ class StrategyContract:
             return
         fault = None
         try:
-            validate(declared, {"default": {**bench.parameters, **declared._field_defaults}}, "Parameters")  # type: ignore[attr-defined]
+            validate(declared, {"default": {**bench.parameters, **defaults_of(declared)}}, "Parameters")
         except ConfigError as error:
             fault = str(error)
         assert fault is None, fault
@@ -108,7 +108,8 @@ class StrategyContract:
             with noting(f"it was given {told}"):
                 outcome = bench.job()(blocks)
             found = f"{told}: {len(outcome.fills)} fills, position {outcome.position}"
-            assert not len(outcome.fills) and outcome.position == 0, f"{found}; must be none; ask `price > 0` first"  # noqa: PT018
+            right = "must be none; ask `price > 0` first"
+            assert (len(outcome.fills), outcome.position) == (0, 0), f"{found}; {right}"
 
     def test_any_event_may_come_first(self) -> None:
         """Data may begin with a bid, an ask, a trade or a row without type; a book with one empty side breaks it."""

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from dbatch.errors import OutputError
+from dbatch.model import UNIVERSE
+from dbatch.results.accounts import lost_accounts, useless_accounts
 from dbatch.results.adopt import orphans
 from dbatch.results.batch_names import BATCH_FILE_NAMES
 from dbatch.results.folder import (
+    ACCOUNTS_NAME,
     CANCEL_NAME,
     FILLS_NAME,
     HOLDER_NAME,
@@ -52,6 +55,7 @@ def check_folder(folder: Path) -> list[Finding]:
         with reading(folder) as (subject, ledger):
             findings += _ledger(ledger)
             findings += _parts(subject, ledger)
+            findings += _accounts(subject, ledger)
             runs, jobs = count_all(ledger)
             if not at_work:
                 findings += _orphans(subject, ledger)
@@ -114,6 +118,18 @@ def _parts(subject: Subject, ledger: Ledger) -> Iterator[Finding]:
         yield Finding("parts", "OK", f"{count:,} parts are there as they were published")
 
 
+def _accounts(subject: Subject, ledger: Ledger) -> Iterator[Finding]:
+    """Look for portfolios whose account is not there as it was computed; says nothing where there are none."""
+    lost = lost_accounts(subject.folder, ledger)
+    ((count,),) = ledger.query("select count(*) from receipts where security = ? and status = 'success'", UNIVERSE)
+    if lost:
+        places = few([f"{ACCOUNTS_NAME}/{key}" for key in lost])
+        found = f"{len(lost):,} portfolios lack their account or it was changed, and are to be done again: {places}"
+        yield Finding("accounts", "CRITICAL", found, repair_command(subject.folder))
+    elif count:
+        yield Finding("accounts", "OK", f"{count:,} portfolios' accounts are there as they were computed")
+
+
 def _orphans(subject: Subject, ledger: Ledger) -> Iterator[Finding]:
     found = orphans(subject.folder, ledger)
     jobs = len({receipt.key for orphan in found for receipt in orphan.receipts})
@@ -128,7 +144,11 @@ def _orphans(subject: Subject, ledger: Ledger) -> Iterator[Finding]:
     if strays:
         text = f"{strays:,} receipts of jobs that are not planned, of code or data that changed since"
         yield Finding("orphans", "WARN", text, repair_command(subject.folder))
-    if not (found or strays):
+    accounts = useless_accounts(subject.folder, ledger)
+    if accounts:
+        text = f"{len(accounts):,} accounts are of portfolios that are not planned"
+        yield Finding("orphans", "WARN", text, shlex.join(["dbatch", "gc", str(subject.folder)]))
+    if not (found or strays or accounts):
         yield Finding("orphans", "OK", "none")
 
 

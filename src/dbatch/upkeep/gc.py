@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from dbatch.cache import IN_USE_SECONDS, KINDS, CacheEntry, cache_entries, remove_entry, remove_remains
+from dbatch.results.accounts import account_files, remove_account, useless_accounts
 from dbatch.results.adopt import orphans
 from dbatch.results.folder import locked, temporaries
 from dbatch.upkeep.subject import reading, require
@@ -33,10 +34,10 @@ def collect_folder(folder: Path, *, dry_run: bool = False) -> list[Freed]:
     """
     require(folder)
     if dry_run:
-        return [*_unfinished(folder), *_collected(folder, lambda path: None)]
+        return [*_unfinished(folder), *_collected(folder, remove=False)]
     swept = list(_unfinished(folder))
     with locked(folder):  # which removes them
-        return [*swept, *_collected(folder, lambda path: path.unlink(missing_ok=True))]
+        return [*swept, *_collected(folder, remove=True)]
 
 
 def _unfinished(folder: Path) -> Iterator[Freed]:
@@ -53,17 +54,23 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _collected(folder: Path, remove: Callable[[Path], None]) -> Iterator[Freed]:
+def _collected(folder: Path, *, remove: bool) -> Iterator[Freed]:
     with reading(folder) as (_, ledger):
         found = orphans(folder, ledger)
+        accounts = useless_accounts(folder, ledger)
     useless = [folder / orphan.part for orphan in found if not orphan.receipts]
     wanted = len(found) - len(useless)
     size = sum(map(_size, useless))
-    for path in useless:
-        remove(path)
+    for path in useless if remove else ():
+        path.unlink(missing_ok=True)
     kept = f"{wanted:,} parts hold results that the ledger lacks; 'dbatch resume' adopts them" if wanted else ""
     if useless or kept:
         yield Freed(folder, "parts", len(useless), size, kept)
+    if accounts:
+        size = sum(_size(path) for key in accounts for path in account_files(folder, key).values())
+        for key in accounts if remove else ():
+            remove_account(folder, key)
+        yield Freed(folder, "accounts", len(accounts), size)
 
 
 def collect_cache(*, older_than: float, max_size: int, dry_run: bool = False) -> list[Freed]:

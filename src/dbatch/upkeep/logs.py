@@ -14,7 +14,6 @@ from dbatch.errors import UsageError
 from dbatch.model import Receipt
 from dbatch.results.folder import holder
 from dbatch.results.ledger import Ledger
-from dbatch.results.part import receipt_of
 from dbatch.results.run_table import SEVERITY
 from dbatch.upkeep.subject import reading
 from dbatch.upkeep.tally import SUCCESS
@@ -24,14 +23,11 @@ _LEAST_REST: Final = 10.0
 """Between two looks there is at least ten times as much rest as a look took."""
 
 _ENDED: Final = """
-select p.run, u.run_id, count(*), sum(json_extract(r.receipt, '$.runtime_sec')), sum(r.status <> 'success')
+select p.run, u.run_id, count(*), sum(r.runtime_sec), sum(r.status <> 'success')
 from planned p join runs u on u.run = p.run left join receipts r on r.key = p.key {where}
 group by p.run having count(r.key) = count(*) order by max(r.sequence)
 """
-_OF_RUN: Final = """
-select p.security, r.part, r.row, r.sha256, r.receipt from planned p left join receipts r on r.key = p.key
-where p.run = ? order by p.security
-"""
+_OF_RUN: Final = "select security, key from planned where run = ? order by security"
 
 
 @dataclass(frozen=True)
@@ -111,7 +107,7 @@ class JobEnds:
     def new(self) -> Iterator[Receipt]:
         """Yield the receipts that came since the last call; `pending` says which securities have none yet."""
         with reading(self._asked.folder, by_security=True) as (_, ledger):
-            ends = list(_jobs(ledger, self._asked.number))
+            ends = _jobs(ledger, self._asked.number)
         self.pending = tuple(end.security for end in ends if end.receipt is None)
         for end in ends:
             if end.receipt is None or self._seen.get(end.security) == end.receipt:
@@ -153,6 +149,7 @@ def looks(folder: Path, *, follow: bool) -> Iterator[None]:
         time.sleep(max(_LOOK_SECONDS, _LEAST_REST * (time.monotonic() - began)))
 
 
-def _jobs(ledger: Ledger, number: int) -> Iterator[JobEnd]:
-    for security, part, row, sha256, text in ledger.query(_OF_RUN, number):
-        yield JobEnd(security, text and receipt_of(text, part=part, row=row, sha256=sha256))
+def _jobs(ledger: Ledger, number: int) -> list[JobEnd]:
+    keys = dict(ledger.query(_OF_RUN, number))
+    receipts = {receipt.key: receipt for receipt in ledger.receipts_of(keys.values())}
+    return [JobEnd(security, receipts.get(key)) for security, key in keys.items()]

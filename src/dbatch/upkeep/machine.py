@@ -126,7 +126,7 @@ def _threads() -> Iterator[Finding]:
 
     pools = [f"arrow {pa.cpu_count()}"]
     try:
-        from threadpoolctl import threadpool_info  # type: ignore[import-not-found,unused-ignore]
+        from threadpoolctl import threadpool_info  # type: ignore[import-not-found,unused-ignore]  # may be there
     except ImportError:
         pools.append("threadpoolctl would show those of numpy")
     else:

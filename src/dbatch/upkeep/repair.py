@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from dbatch.results.accounts import lost_accounts
 from dbatch.results.adopt import adopt
 from dbatch.results.consolidate import consolidate
 from dbatch.results.folder import CANCEL_NAME, HOLDER_NAME, holder, locked, temporaries
@@ -17,9 +18,10 @@ from dbatch.upkeep.tally import count_all
 def repair(folder: Path) -> list[str]:
     """Mend `folder` and return what was done, a line each.
 
-    Unfinished files and the traces of a killed driver go; receipts whose part is damaged, or whose job is not
-    planned, are forgotten; orphaned parts are adopted; a batch's derived files are made again. Raises OutputError
-    for a folder without a batch or with an unreadable ledger, LockedError while a driver is at it, StorageError.
+    Unfinished files and the traces of a killed driver go; receipts whose part or account is damaged, or whose job
+    is not planned, are forgotten; orphaned parts are adopted; a batch's derived files are made again. Raises
+    OutputError for a folder without a batch or with an unreadable ledger, LockedError while a driver is at it,
+    StorageError.
     """
     require(folder)
     done = list(_swept(folder))
@@ -45,9 +47,12 @@ def _mend(subject: Subject, ledger: Ledger) -> Iterator[str]:
     damages = damaged_parts(subject.folder, ledger)
     lost = [key for damage in damages for key in damage.keys]
     strays = [key for (key,) in ledger.query("select key from receipts where key not in (select key from planned)")]
-    ledger.forget({*lost, *strays})
+    accounts = lost_accounts(subject.folder, ledger)
+    ledger.forget({*lost, *strays, *accounts})
     if lost:
         yield f"forgot {len(lost):,} receipts of {len(damages):,} damaged parts"
+    if accounts:
+        yield f"forgot {len(accounts):,} receipts of portfolios whose account is gone or damaged"
     if strays:
         yield f"forgot {len(strays):,} receipts of jobs that are not planned"
     adopted = adopt(subject.folder, ledger)

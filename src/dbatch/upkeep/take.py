@@ -1,16 +1,18 @@
-"""Results taken over from another folder of the same batch: parts copied and verified, receipts committed."""
+"""Results taken over from another folder of the same batch: parts and accounts copied, verified, then receipts."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dbatch.model import Receipt
+from dbatch.model import UNIVERSE, Receipt
+from dbatch.results.accounts import copy_account
+from dbatch.results.folder import ACCOUNTS_NAME
 from dbatch.results.ledger import Ledger
 from dbatch.results.part import file_hash
 from dbatch.results.publish import write_atomically
@@ -21,7 +23,7 @@ _PART: Final = re.compile(r"parts/[0-9a-z]{1,2}/[\w-]+\.parquet")
 
 @dataclass(frozen=True)
 class Taken:
-    """What was taken over: jobs and copied parts; damaged parts of the source; keys whose results contradict ours."""
+    """What was taken over: jobs and parts; damaged parts and accounts of the source; keys whose results contradict."""
 
     jobs: int
     parts: int
@@ -31,9 +33,13 @@ class Taken:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """The receipts of a source that we lack, by the part that they lie in ("" for none) and its hash."""
+    """The receipts of a source that we lack, by the part that they lie in ("" for none) and its hash.
+
+    `accounts` are those of portfolios that both have; ours may have lost what is kept of it.
+    """
 
     by_part: dict[tuple[str, str], list[Receipt]]
+    accounts: tuple[Receipt, ...]
     conflicts: tuple[str, ...]
 
 
@@ -41,11 +47,18 @@ def take(folder: Path, ledger: Ledger, source: Path, theirs: Ledger, keys: Colle
     """Take over what the batch in `source` has of the jobs called `keys` and `ledger`, that of `folder`, has not.
 
     A success replaces what is no success; where both succeeded with other digests ours stays, and they contradict.
-    Nothing is taken out of a part that does not hold what its receipts say. Raises StorageError.
+    Nothing is taken out of a part that does not hold what its receipts say, nor a portfolio without its account; one
+    that we lack the account of gets theirs. Raises StorageError.
     """
     wanted = _wanted(ledger, theirs, keys)
     jobs, copied, damaged = 0, 0, []
-    for (part, sha256), receipts in wanted.by_part.items():
+    for receipt in wanted.accounts:
+        copy_account(source, folder, receipt)
+    for (part, sha256), found in wanted.by_part.items():
+        receipts = [receipt for receipt in found if copy_account(source, folder, receipt)]
+        damaged += [f"{ACCOUNTS_NAME}/{receipt.key}" for receipt in found if receipt not in receipts]
+        if not receipts:
+            continue
         place = _copied(folder, source, part, sha256) if part else ""
         if place is None:
             damaged.append(part)
@@ -57,23 +70,21 @@ def take(folder: Path, ledger: Ledger, source: Path, theirs: Ledger, keys: Colle
 
 
 def _wanted(ledger: Ledger, theirs: Ledger, keys: Collection[str]) -> _Wanted:
-    ours = {key: (status, digest) for key, status, digest in _digests(ledger)}
+    ours = {key: (status, digest) for key, status, digest in ledger.query("select key, status, digest from receipts")}
     by_part: dict[tuple[str, str], list[Receipt]] = {}
-    conflicts = []
+    accounts, conflicts = [], []
     for receipt in theirs.each_receipt():
         if receipt.key not in keys:
             continue
         status, digest = ours.get(receipt.key, ("", ""))
-        if receipt.status == _SUCCESS and status == _SUCCESS and receipt.digest != digest:
-            conflicts.append(receipt.key)
+        if receipt.status == _SUCCESS and status == _SUCCESS:
+            if receipt.digest != digest:
+                conflicts.append(receipt.key)
+            elif receipt.security == UNIVERSE:
+                accounts.append(receipt)
         if not status or (receipt.status == _SUCCESS and status != _SUCCESS):
             by_part.setdefault((receipt.part, receipt.sha256), []).append(receipt)
-    return _Wanted(by_part, tuple(conflicts))
-
-
-def _digests(ledger: Ledger) -> Iterator[tuple[str, str, str]]:
-    for key, status, digest in ledger.query("select key, status, json_extract(receipt, '$.digest') from receipts"):
-        yield key, status, digest or ""
+    return _Wanted(by_part, tuple(accounts), tuple(conflicts))
 
 
 def _copied(folder: Path, source: Path, part: str, sha256: str) -> str | None:

@@ -138,7 +138,7 @@ def test_bars_are_a_dask_frame_with_a_partition_per_security(ticks: Path) -> Non
     assert rows(bars_of_frame(computed))[0][1:] == (10.0, 11.0, 10.0, 11.0, 11.0)
 
 
-def test_the_command_says_what_it_made_and_fails_for_what_it_could_not(dbatch, ticks: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_command_says_what_it_made_and_fails_for_what_it_could_not(dbatch, ticks: Path, tmp_path: Path) -> None:
     done = dbatch("resample", str(ticks), "--bars", "5min", "-o", str(tmp_path / "out"), "--json")
     assert done.returncode == 1
     assert "AA: 1 bars" in done.stderr

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +11,9 @@ from dbatch.data.excel.groups import SheetGroup, group_sheets
 from dbatch.data.excel.guard import children_kept, kill_children, run_guarded
 from dbatch.data.excel.head import first_rows, list_sheets
 from dbatch.data.excel.layout import HEADER_SEARCH_ROWS
+from dbatch.data.output import output_file
 from dbatch.data.report import QualityReport
-from dbatch.durable import move_into_place
-from dbatch.errors import OutputError, WorkbookError
+from dbatch.errors import WorkbookError
 from dbatch.schema import EVENT_RULES_VERSION
 
 __all__ = [
@@ -113,16 +111,8 @@ def convert_security(
     line, where the security cannot be read, and `OutputError` where `target` cannot be written.
     """
     facts = source_facts(path, group, source_hash=source_hash, header_row=header_row, sort=sort)
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
-    try:
-        report = run_guarded(_job(path, group, header_row, target=str(part), sort=sort, facts=facts))
-        move_into_place(part, target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-    return report
+    with output_file(target) as part:
+        return run_guarded(_job(path, group, header_row, target=str(part), sort=sort, facts=facts))
 
 
 def check_security(path: Path, group: SheetGroup, *, header_row: int | None = None) -> QualityReport:
@@ -132,16 +122,8 @@ def check_security(path: Path, group: SheetGroup, *, header_row: int | None = No
 
 def extract_bars(path: Path, group: SheetGroup, target: Path, *, header_row: int | None = None) -> None:
     """Put the cells of one security's bars into `target` as text; it raises as `convert_security` does."""
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.tmp")
-    job = _job(path, group, header_row, target=str(part), sort=False, facts={})
-    try:
-        run_guarded({**job, "bars": True})
-        move_into_place(part, target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    with output_file(target) as part:
+        run_guarded({**_job(path, group, header_row, target=str(part), sort=False, facts={}), "bars": True})
 
 
 def _job(

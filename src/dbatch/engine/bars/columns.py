@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Sequence
+from itertools import repeat
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
 
 from dbatch.data.bars import BarBlock
 from dbatch.errors import HandlerError
-from dbatch.strategies import BarStrategy
+from dbatch.strategies import BarStrategy, Indicator
 
 ROOM: Final = 32 << 20
 """Bytes that a thread keeps of indicators that it may need again; one pass takes what it needs."""
@@ -36,10 +38,7 @@ class Columns:
 
         What is not there yet is computed. Raises HandlerError for what is no column of numbers, and what it raises.
         """
-        wanted = [
-            [(each.function, *(getattr(one, name) for name in each.depends_on)) for each in strategy.indicators]
-            for one in sets
-        ]
+        wanted = [_keys(each, sets) for each in strategy.indicators]
         missing = {key: None for keys in wanted for key in keys if key not in self._places}
         if len(self._places) + len(missing) > len(self.table):
             missing = dict.fromkeys(key for keys in wanted for key in keys)
@@ -51,8 +50,18 @@ class Columns:
             place = len(self._places)
             self.table[place] = _column(function, bars, values)
             self._places[function, *values] = place
-        places = [[self._places[key] for key in keys] for keys in wanted]
-        return np.array(places, np.int64).reshape(len(sets), len(strategy.indicators))
+        places = np.empty((len(sets), len(wanted)), np.int64)
+        for column, keys in zip(places.T, wanted, strict=True):
+            column[:] = [self._places[key] for key in keys]
+        return places
+
+
+def _keys(indicator: Indicator, sets: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
+    """Return for each of `sets` what tells its column of `indicator` apart from others: function and values."""
+    if not indicator.depends_on:
+        return [(indicator.function,)] * len(sets)
+    columns = [map(attrgetter(name), sets) for name in indicator.depends_on]
+    return list(zip(repeat(indicator.function), *columns, strict=False))
 
 
 def columns_of(bars: BarBlock) -> Columns:

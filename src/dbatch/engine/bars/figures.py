@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any, Final
 
 import numpy as np
@@ -14,9 +13,7 @@ from dbatch.metrics.ratios import day_ratios_each
 from dbatch.schema import JOB_METRIC_COLUMNS, METRIC_COLUMNS
 
 FIGURES: Final = (*JOB_METRIC_COLUMNS, *METRIC_COLUMNS)
-_DATES: Final = ("max_drawdown_start", "max_drawdown_trough", "max_drawdown_end")
 _DAY: Final = 86_400_000_000_000
-_EPOCH: Final = dt.date(1970, 1, 1).toordinal()
 
 
 def fill_figures(columns: list[np.ndarray], ends: np.ndarray, last_price: float) -> np.ndarray:
@@ -35,14 +32,14 @@ def fill_figures(columns: list[np.ndarray], ends: np.ndarray, last_price: float)
 def columns_of_figures(
     fills: np.ndarray, daily: np.ndarray, places: np.ndarray, amounts: np.ndarray, days: np.ndarray, times: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Return the columns of `FIGURES` by name, a value a job: NaN for what does not exist, dates as days since 1970.
+    """Return the columns of `FIGURES` by name, a value a job: NaN and NaT for what does not exist.
 
-    Arguments are those of `passage.Passed`. A date that does not exist is -1.
+    Arguments are those of `passage.Passed`; dates are datetime64[D].
     """
     ratios = np.empty((len(daily), 3))
     day_ratios_each(daily, amounts[:, 3].copy(), DAYS_PER_YEAR, ratios)
-    dates = np.where(places >= 0, times[places] // _DAY, -1)
-    last = np.where(dates[:, 2] >= 0, dates[:, 2], days[-1])
+    dates = np.where(places >= 0, (times[places] // _DAY).astype("datetime64[D]"), np.datetime64("NaT"))
+    last = np.where(places[:, 2] >= 0, times[places[:, 2]] // _DAY, days[-1])
     found = dict(zip(EACH, fills.T, strict=True))
     found |= {name: np.nan_to_num(found[name]).astype(np.int64) for name in COUNTS}
     found |= dict(zip(DailyRatios._fields, ratios.T, strict=True))
@@ -52,8 +49,8 @@ def columns_of_figures(
         "max_drawdown_start": dates[:, 0],
         "max_drawdown_trough": dates[:, 1],
         "max_drawdown_end": dates[:, 2],
-        "max_drawdown_days": np.where(places[:, 0] >= 0, last - dates[:, 0], 0),
-        "fees": np.full(len(daily), np.nan),  # the strategy took its costs itself
+        "max_drawdown_days": np.where(places[:, 0] >= 0, last - times[places[:, 0]] // _DAY, 0),
+        "fees": np.full(len(places), np.nan),  # the strategy took its costs itself
     }
 
 
@@ -69,8 +66,8 @@ def figures_of(*passed: np.ndarray) -> list[tuple[Any, ...]]:
 def _values(name: str, column: np.ndarray) -> list[Any]:
     """Return a column as Python's values, None for what does not exist; each date is written once."""
     found: list[Any] = column.tolist()
-    if name in _DATES:
-        texts = {day: None if day < 0 else dt.date.fromordinal(_EPOCH + day).isoformat() for day in set(found)}
+    if column.dtype.kind == "M":
+        texts = {day: None if day is None else day.isoformat() for day in set(found)}
         return [texts[day] for day in found]
     if column.dtype == np.float64:
         for place in np.flatnonzero(~np.isfinite(column)).tolist():

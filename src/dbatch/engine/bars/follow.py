@@ -62,14 +62,14 @@ def _nothing(parameters: Any) -> Nothing:
 
 def follower(strategy: SignalStrategy) -> BarStrategy:
     """Return the compiled strategy that follows the signals of `strategy`."""
-    names: tuple[str, ...] = strategy.parameters._fields  # type: ignore[attr-defined]
+    declared: Any = strategy.parameters
     return BarStrategy(
         parameters=strategy.parameters,
         bind=_nothing,
         execution=strategy.execution,
         start=start,
         on_bar=on_bar,
-        indicators=(Indicator(_Signals(strategy.signals, strategy.parameters), names),),
+        indicators=(Indicator(_Signals(strategy.signals, strategy.parameters), declared._fields),),
         warm_up=strategy.warm_up,
         looks_ahead=strategy.looks_ahead,
     )

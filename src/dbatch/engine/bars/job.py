@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from dbatch.data.bars import BarBlock, bar_block, joined_bars
+from dbatch.engine.bars.figures import FIGURES, columns_of_figures
 from dbatch.engine.bars.follow import follower
-from dbatch.engine.bars.passage import run_sets
-from dbatch.engine.fills import Fills, fills_of_trades
-from dbatch.engine.job import JobResult, Seen, Stop, Watch, never
+from dbatch.engine.bars.passage import pass_through, run_sets
+from dbatch.engine.block import FillFacts, Together, fill_facts
+from dbatch.engine.block import joined as joined_facts
+from dbatch.engine.fills import NO_FILLS, Fills, fill_columns, fills_of_trades
+from dbatch.engine.job import Ask, JobResult, Seen, Watch, never
 from dbatch.engine.marked import Marked
 from dbatch.errors import HandlerError, MissingDataError
 from dbatch.strategies import BarStrategy, OrderBook, SignalStrategy
@@ -25,7 +29,7 @@ def run_bar_job(
     section: Mapping[str, Any],
     blocks: Iterable[BarBlock],
     *,
-    stop: Stop = never,
+    stop: Ask = never,
     watch: Watch | None = None,
 ) -> JobResult:
     """Return what `handler`, made for this job alone, does with the bars of `blocks`, however they are cut.
@@ -49,7 +53,7 @@ def run_bar_jobs(
     sections: Sequence[Mapping[str, Any]],
     blocks: Iterable[BarBlock],
     *,
-    stop: Stop = never,
+    stop: Ask = never,
 ) -> list[JobResult]:
     """Return for each of `sections` what `run_bar_job` returns for it, bit for bit.
 
@@ -58,7 +62,41 @@ def run_bar_jobs(
     return _run(sections, strategy, joined(blocks, stop))
 
 
-def joined(blocks: Iterable[BarBlock], stop: Stop = never) -> BarBlock:
+def bars_together(
+    strategy: BarStrategy | SignalStrategy,
+    sections: Sequence[Mapping[str, Any]],
+    blocks: Iterable[BarBlock],
+    *,
+    stop: Ask = never,
+    keep_fills: bool = True,
+) -> Together | None:
+    """Return what `run_bar_job` gives for each of `sections`, as columns; None where it has to be asked for each.
+
+    So it is without bars, and where fills contradict themselves.
+    """
+    bars = joined(blocks, stop)
+    if not len(bars):
+        return None
+    compiled = follower(strategy) if isinstance(strategy, SignalStrategy) else strategy
+    take = functools.partial(_facts_and_fills, keep_fills=keep_fills)
+    passed = pass_through(compiled, sections, bars, take)
+    if not np.isfinite(passed.numbers[:, 0]).all():
+        return None
+    facts, ends, fills = zip(*passed.pieces, strict=True)
+    kept = Fills(*map(np.concatenate, zip(*(some.columns for some in fills), strict=True))) if keep_fills else None
+    before = np.cumsum([0, *(own[-1] for own in ends)])
+    all_ends = np.concatenate([own + begin for own, begin in zip(ends, before, strict=False)])
+    columns = columns_of_figures(*passed[1:])
+    figures = {name: columns[name] for name in FIGURES}
+    rows = (len(bars), strategy.warm_up)
+    return Together(joined_facts(facts), passed.days, passed.daily, figures, *rows, kept, all_ends)
+
+
+def _facts_and_fills(fills: Fills, ends: np.ndarray, *, keep_fills: bool) -> tuple[FillFacts, np.ndarray, Fills]:
+    return fill_facts(fills, ends), ends, fills.copy() if keep_fills else Fills(*fill_columns(NO_FILLS))
+
+
+def joined(blocks: Iterable[BarBlock], stop: Ask = never) -> BarBlock:
     """Return the bars of `blocks` as one block of read-only arrays; raise InterruptedError when `stop` says so."""
     found = []
     for block in blocks:
@@ -88,7 +126,7 @@ def _result(fills: Fills, marked: Marked, last_price: float, rows: int, skipped:
 
 
 def _run_python(
-    handler: Callable[..., Any], security: str, blocks: Iterable[BarBlock], stop: Stop, watch: Watch | None
+    handler: Callable[..., Any], security: str, blocks: Iterable[BarBlock], stop: Ask, watch: Watch | None
 ) -> JobResult:
     orderbook = OrderBook()
     state: dict[str, Any] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from dbatch.engine.bars.loop import BarLoop, generate_bar_loop
 from dbatch.engine.bars.signature import bar_signature_of
-from dbatch.engine.kernel import compile_once, module_of
+from dbatch.engine.kernel import compiled_or_fault, faultless, module_of
 from dbatch.errors import HandlerError
 from dbatch.strategies import BarStrategy
 
@@ -33,36 +33,19 @@ def compile_bar_kernel(strategy: BarStrategy) -> BarKernel:
     return BarKernel(module.replay, loop, sources)
 
 
-@lru_cache(maxsize=32)
-def ready_bar_kernel(strategy: BarStrategy) -> BarKernel | HandlerError:
-    """Return the loop of `strategy` with its machine code, or why its code cannot be compiled.
+def ready_bar_kernel(strategy: BarStrategy) -> BarKernel:
+    """Return the loop of `strategy` with its machine code.
 
-    Raises StrategyError as `compile_bar_kernel` does, and what numba raises where it is no fault of the strategy's
-    code.
+    Raises HandlerError where its code cannot be compiled, StrategyError as `compile_bar_kernel` does, and what numba
+    raises where it is no fault of the strategy's code.
     """
+    return faultless(_kernel_or_fault(strategy))
+
+
+@lru_cache(maxsize=32)
+def _kernel_or_fault(strategy: BarStrategy) -> BarKernel | HandlerError:
     kernel = compile_bar_kernel(strategy)
-    try:
-        compile_once([(kernel.replay, _argument_types())])
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:
-        from dbatch.engine.compile_faults import compile_fault
-
-        told = compile_fault(strategy, error)
-        if told is None:
-            raise
-        fault = HandlerError(told)
-        fault.__cause__ = error
-        return fault
-    return kernel
-
-
-def kernel_of(strategy: BarStrategy) -> BarKernel:
-    """Return the loop of `strategy` with its machine code; raises HandlerError where it cannot be compiled."""
-    found = ready_bar_kernel(strategy)
-    if isinstance(found, HandlerError):
-        raise HandlerError(str(found)) from found.__cause__
-    return found
+    return compiled_or_fault(strategy, kernel, [(kernel.replay, _argument_types())])
 
 
 def _argument_types() -> tuple[Any, ...]:

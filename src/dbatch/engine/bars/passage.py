@@ -6,16 +6,16 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from dbatch.data.bars import BarBlock
 from dbatch.engine.bars.columns import columns_of
 from dbatch.engine.bars.figures import figures_of, fill_figures
-from dbatch.engine.bars.kernel import BarKernel, kernel_of
+from dbatch.engine.bars.kernel import BarKernel, ready_bar_kernel
 from dbatch.engine.fills import Fills
 from dbatch.engine.loop import Leaf
 from dbatch.engine.marked import Marked
@@ -30,6 +30,8 @@ _DAY: Final = 86_400_000_000_000
 _DTYPES: Final = ("int64", "float64", "int64", "float64", "int64", "float64")
 _THREAD: Final = threading.local()
 
+Piece = TypeVar("Piece")
+
 
 @dataclass(frozen=True)
 class Days:
@@ -39,16 +41,16 @@ class Days:
     ends: np.ndarray
 
 
-class Passed(NamedTuple):
+class Passed(NamedTuple, Generic[Piece]):
     """What many sets of parameters did over the same bars.
 
-    `pieces` are columns of fills, those of `Fills`, each with the ends of its sets; `numbers` (sets, len(EACH)) those
+    `pieces` are what was taken of the fills, some sets at a time; `numbers` (sets, len(EACH)) those
     of `metrics.passes.EACH` of the fills; `daily` (sets, days) the P&L of each of `days`; `places` int64 (sets, 3) and
     `amounts` float64 (sets, 4) start, trough and end of the deepest fall as rows of `times`, -1 for none, its depth,
     the deepest share of a peak, the equity at the end and that at first.
     """
 
-    pieces: list[tuple[list[np.ndarray], np.ndarray]]
+    pieces: list[Piece]
     numbers: np.ndarray
     daily: np.ndarray
     places: np.ndarray
@@ -64,25 +66,28 @@ def run_sets(
 
     Raises what `pass_through` raises.
     """
-    passed = pass_through(strategy, sections, bars)
+    passed = pass_through(strategy, sections, bars, _copies)
     sound = np.isfinite(passed.numbers[:, 0]).tolist()
     falls: Any = zip(passed.places.tolist(), passed.amounts.tolist(), strict=True)
-    rows = zip(_each_fills(passed), passed.daily, falls, figures_of(*passed[1:]), sound, strict=True)
+    rows = zip(chain.from_iterable(passed.pieces), passed.daily, falls, figures_of(*passed[1:]), sound, strict=True)
     return [
         (fills, Marked._make((passed.days, pnl, passed.times, *where, *amounts, values if is_sound else None)))
         for fills, pnl, (where, amounts), values, is_sound in rows
     ]
 
 
-def pass_through(strategy: BarStrategy, sections: Sequence[Mapping[str, Any]], bars: BarBlock) -> Passed:
+def pass_through(
+    strategy: BarStrategy, sections: Sequence[Mapping[str, Any]], bars: BarBlock, take: Callable[[Fills, Any], Piece]
+) -> Passed[Piece]:
     """Return what `strategy` does under each of `sections` over all `bars`, as columns: the least work for a sweep.
 
-    Raises MissingDataError for fewer bars than the strategy's warm-up, HandlerError where it cannot be compiled or
-    breaks its contract, and what its own functions raise.
+    `take` gets the fills of some sets after each other, in memory that will be used again, and where each set's end
+    (int64): what it returns is a piece. Raises MissingDataError for fewer bars than the strategy's warm-up,
+    HandlerError where it cannot be compiled or breaks its contract, and what its own functions raise.
     """
     if len(bars) <= strategy.warm_up:
         raise MissingDataError(f"needs more than {strategy.warm_up} bars to warm up, the data has {len(bars)}")
-    kernel = kernel_of(strategy)
+    kernel = ready_bar_kernel(strategy)
     sets = [strategy.parameters(**section) for section in sections]
     columns = columns_of(bars)
     picks = columns.picks(strategy, bars, sets)
@@ -91,15 +96,18 @@ def pass_through(strategy: BarStrategy, sections: Sequence[Mapping[str, Any]], b
     count = len(sets)
     written, daily = np.zeros(count, np.int64), np.empty((count, len(days.ends)))
     places, amounts = np.empty((count, 3), np.int64), np.empty((count, 4))
-    pieces = list(_fill_columns(kernel.replay, inputs, (written, daily, places, amounts), len(bars)))
-    numbers = np.concatenate([fill_figures(kept[1:], ends, float(bars.closes[-1])) for kept, ends in pieces])
-    return Passed(pieces, numbers, daily, places, amounts, days.days, bars.timestamps[strategy.warm_up :])
+    pieces, numbers = [], []
+    for fills, ends in _each_fills(kernel.replay, inputs, (written, daily, places, amounts), len(bars)):
+        pieces.append(take(fills, ends))
+        numbers.append(fill_figures(list(fills.columns[1:]), ends, float(bars.closes[-1])))
+    moments = bars.timestamps[strategy.warm_up :]
+    return Passed(pieces, np.concatenate(numbers), daily, places, amounts, days.days, moments)
 
 
-def _each_fills(passed: Passed) -> Iterator[Fills]:
-    for kept, ends in passed.pieces:
-        for begin, end in pairwise([0, *ends.tolist()]):
-            yield Fills(*[column[begin:end] for column in kept])
+def _copies(fills: Fills, ends: np.ndarray) -> list[Fills]:
+    """Return the fills of each set, in memory of their own."""
+    columns = fills.copy().columns
+    return [Fills(*[column[begin:end] for column in columns]) for begin, end in pairwise([0, *ends.tolist()])]
 
 
 def days_of(bars: BarBlock, first: int) -> Days:
@@ -109,17 +117,17 @@ def days_of(bars: BarBlock, first: int) -> Days:
     return Days(days[ends - 1], ends + first)
 
 
-def _fill_columns(
+def _each_fills(
     replay: Callable[..., int], inputs: tuple[Any, ...], outputs: tuple[np.ndarray, ...], bars: int
-) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
-    """Yield the fills of some sets as columns, with the end of each set, as the loop goes through the sets."""
+) -> Iterator[tuple[Fills, np.ndarray]]:
+    """Yield the fills of some sets, with the end of each set, as the loop goes through the sets: take them at once."""
     out = _fill_arrays(_FILLS_A_BAR * bars)
     written = outputs[0]
     done = 0
     while done < len(written):
         first, done = done, replay(done, *inputs, *outputs, *out)
         ends = written[first:done]
-        yield [column[: ends[-1]].copy() for column in out], ends
+        yield Fills(*[column[: ends[-1]] for column in out]), ends
 
 
 def _fill_arrays(least: int) -> tuple[np.ndarray, ...]:
