@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import groupby, repeat
 from operator import is_
 from typing import Any, Final, Literal, NamedTuple
+
+from dbatch.errors import UsageError
 
 UNIVERSE: Final = "UNIVERSE"
 """The security of a portfolio's job, which stands for all that it looks at; no security has this name."""
@@ -80,11 +83,38 @@ class Window:
     only_trades: bool = False
 
 
+@dataclass(frozen=True)
+class FeeRules:
+    """What a fill costs: `commission_bps` of its value in basis points, `commission_per_share` in currency, together
+    at least `commission_min` in currency. Raises UsageError, naming the field, for what is no number of 0 or more."""
+
+    commission_bps: float = 0.0
+    commission_per_share: float = 0.0
+    commission_min: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            problem = fee_fault(value)
+            if problem is not None:
+                raise UsageError(f"{name}: {problem}")
+
+
+def fee_fault(value: Any) -> str | None:
+    """Return what is wrong with a value of `FeeRules`, None for nothing.
+
+    >>> fee_fault(2), fee_fault(-0.5)
+    (None, 'must be a number of 0 or more, is -0.5')
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return None if is_number and 0.0 <= value < math.inf else f"must be a number of 0 or more, is {value!r}"
+
+
 class Job(NamedTuple):
     """One strategy with one parameter set over one security.
 
     `config_name` is the security's name as the configuration spells it, `section` its parameters, `key` the
-    hash of all that its result depends on.
+    hash of all that its result depends on. `fees` are taken off what it earned; None where none are configured, or the
+    strategy takes costs itself.
     """
 
     key: str
@@ -92,6 +122,7 @@ class Job(NamedTuple):
     fingerprint: str
     config_name: str
     section: Mapping[str, Any]
+    fees: FeeRules | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +176,7 @@ class Unit:
         return _unit_of, (self.run_id, self.priority, _columns(self.jobs))
 
 
-_Columns = list[tuple[Security, str, str, list[bytes], dict[str, Any], dict[str, list[Any]]]]
+_Columns = list[tuple[Security, str, str, list[bytes], dict[str, Any], dict[str, list[Any]], list[FeeRules | None]]]
 
 
 def _columns(jobs: tuple[Job, ...]) -> _Columns:
@@ -161,7 +192,7 @@ def _columns(jobs: tuple[Job, ...]) -> _Columns:
             if not (all(map(is_, values, repeat(common[name]))) or all(map(_same, values, repeat(common[name])))):
                 varying[name] = values
         keys = [bytes.fromhex(job.key) for job in block]
-        columns.append((security, fingerprint, config_name, keys, common, varying))
+        columns.append((security, fingerprint, config_name, keys, common, varying, [job.fees for job in block]))
     return columns
 
 
@@ -175,13 +206,13 @@ def _same(one: Any, other: Any) -> bool:
 
 def _unit_of(run_id: str, priority: int, columns: _Columns) -> Unit:
     jobs: list[Job] = []
-    for security, fingerprint, config_name, packed, common, varying in columns:
+    for security, fingerprint, config_name, packed, common, varying, fees in columns:
         keys = map(bytes.hex, packed)
         sections = [dict(common) for _ in packed]
         for name, values in varying.items():
             for section, value in zip(sections, values, strict=True):
                 section[name] = value
-        jobs += map(Job, keys, repeat(security), repeat(fingerprint), repeat(config_name), sections)
+        jobs += map(Job, keys, repeat(security), repeat(fingerprint), repeat(config_name), sections, fees)
     return Unit(run_id, tuple(jobs), priority)
 
 
@@ -213,6 +244,7 @@ class Receipt:
     win_rate: float | None = None
     max_drawdown: float = 0.0
     turnover: float = 0.0
+    fees: float | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     first_day: int | None = None
     last_day: int | None = None

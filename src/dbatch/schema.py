@@ -49,7 +49,7 @@ SUMMARY_RESULT_COLUMNS: Final = (
 SUMMARY_MEASURE_COLUMNS: Final = ("rows", "runtime_sec", "peak_rss_mb", "status", "rows_skipped", "digest")
 """What follows them: facts about the computation, never compared as results."""
 
-METRIC_COLUMNS: Final = ("win_rate", "max_drawdown", "turnover")
+METRIC_COLUMNS: Final = ("win_rate", "max_drawdown", "turnover", "fees")
 """What comes last in the summary: metrics of a job's fills, see `metrics.fills`. Result columns again."""
 
 JOB_METRIC_COLUMNS: Final = (
@@ -121,6 +121,7 @@ RUN_SUMMARY_COLUMNS: Final = (
     "expectancy",
     "avg_trade_return",
     "turnover",
+    "fees",
     "runtime_sec",
     "error",
 )

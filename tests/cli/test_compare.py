@@ -129,7 +129,7 @@ def test_the_document_is_complete_and_strict_json(compare: Command, sides: tuple
         "side_by_side": [],
     }
     assert document["columns"]["fills"][0] == "timestamp"
-    assert document["columns"]["summary"][-1] == "turnover"
+    assert document["columns"]["summary"][-1] == "fees"
     adib, modon = document["securities"]
     assert (adib["verdict"], adib["rows"], adib["difference"]) == ("equal", 2, None)
     assert adib["digests"][0] == adib["digests"][1] != modon["digests"][0]

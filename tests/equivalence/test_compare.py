@@ -143,7 +143,7 @@ def test_every_change_of_a_summary_value_or_a_metric_is_seen(column: str, value:
 def test_equal_results_are_equal() -> None:
     found = compare_results(results(result()), results(result()))
     assert (found.holds, found.reason, found.rows, found.counts) == (True, "", 6, {"equal": 1})
-    assert found.securities[0].values == 8
+    assert found.securities[0].values == 9
 
 
 def test_nan_equals_nan_in_fills_and_values() -> None:

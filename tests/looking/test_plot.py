@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from defusedxml import ElementTree
 
+from dbatch.batch.single import RunRequest, run
+from dbatch.data.sample import sample_path
+from dbatch.engine.execute import Execution
 from dbatch.errors import OutputError, UsageError
 from dbatch.looking.plot import place_of, plot
+from dbatch.looking.prices import Prices, each_pixel
 
 pytest.importorskip("matplotlib")
 Run = Callable[..., Any]
@@ -67,6 +73,61 @@ def test_a_hostile_security_names_no_file_elsewhere(
 def test_what_cannot_be_drawn_is_refused(batch: Path, tmp_path: Path, security: str, target: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         plot(place_of(batch, "size_20"), security, tmp_path / target)
+
+
+@pytest.fixture
+def ran(tmp_path: Path) -> tuple[Path, Path]:
+    """A run's folder, and that of its data: a strategy's fills over the sample."""
+    data = tmp_path / "ticks"
+    shutil.copytree(sample_path(), data)
+    request = RunRequest("v1_baseline", str(data), output_dir=str(tmp_path / "run"), execution=Execution(serial=True))
+    return run(request).output_dir, data
+
+
+def market_of(svg: Path) -> list[Any]:
+    return [element for element in ElementTree.parse(svg).iter() if element.get("id") == "market"]
+
+
+def test_the_price_lies_under_the_fills(ran: tuple[Path, Path], tmp_path: Path) -> None:
+    said: list[str] = []
+
+    drawn = plot(place_of(ran[0]), "VETA", tmp_path / "a.svg", said.append)
+
+    assert (len(market_of(drawn)), said) == (1, [])
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_without_its_data_a_line_says_that_no_price_is_drawn(
+    ran: tuple[Path, Path], tmp_path: Path, dbatch: Run, *, gone: bool
+) -> None:
+    folder, data = ran
+    for path in data.iterdir():
+        if gone:
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes() + b"\n")
+
+    drawn = dbatch("plot", folder, "VETA", "-o", tmp_path / "a.svg")
+
+    assert drawn.returncode == 0
+    assert market_of(tmp_path / "a.svg") == []
+    (line,) = drawn.stderr.splitlines()
+    assert line.startswith("note: VETA: no market prices are drawn: ")
+    assert ("changed since" in line) is not gone
+
+
+def test_a_pixel_has_its_lowest_and_its_highest_price() -> None:
+    rng = np.random.default_rng(1)
+    times, values = np.sort(rng.integers(0, 10**15, 50_000)), rng.normal(10, 1, 50_000)
+
+    thin = each_pixel(Prices(times, values), pixels=100)
+
+    assert len(thin.times) == 200
+    assert (np.diff(thin.times) >= 0).all()
+    for pixel in range(100):
+        width = times[-1] - times[0] + 1
+        here, there = ((each - times[0]) * 100 // width == pixel for each in (times, thin.times))
+        assert (values[here].min(), values[here].max()) == (thin.values[there].min(), thin.values[there].max())
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

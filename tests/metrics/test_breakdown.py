@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,14 +28,14 @@ def test_a_commission_is_of_the_value_a_fee_of_the_shares_and_both_have_a_minimu
     prices, quantities = np.array([10.0, 10.0, 10.0, 10.0]), np.array([1_000, -1_000, 10, 0])
 
     assert fees(prices, quantities, FeeRules(commission_bps=10.0)).tolist() == [10.0, 10.0, 0.1, 0.0]
-    assert fees(prices, quantities, FeeRules(per_share=0.005)).tolist() == [5.0, 5.0, 0.05, 0.0]
+    assert fees(prices, quantities, FeeRules(commission_per_share=0.005)).tolist() == [5.0, 5.0, 0.05, 0.0]
     assert fees(prices, quantities, FeeRules(10.0, 0.005, 1.5)).tolist() == [15.0, 15.0, 1.5, 0.0]
 
 
-@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf])
-def test_a_fee_below_0_or_without_end_is_refused(value: float) -> None:
-    with pytest.raises(UsageError, match="per_share is"):
-        FeeRules(per_share=value)
+@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf, "5", True])
+def test_a_fee_that_is_no_number_of_0_or_more_is_refused_by_its_name(value: Any) -> None:
+    with pytest.raises(UsageError, match=f"^commission_per_share: must be a number of 0 or more, is {value!r}$"):
+        FeeRules(commission_per_share=value)
 
 
 def test_the_break_even_commission_eats_the_whole_profit() -> None:

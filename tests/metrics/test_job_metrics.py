@@ -67,6 +67,7 @@ def test_every_metric_of_three_round_trips_in_four_days(job: Make) -> None:
         "losing_round_trips": 1,
         "gross_profit": 150.0,
         "gross_loss": 100.0,
+        "fees": None,
     }
 
 
@@ -218,4 +219,4 @@ def test_win_rate_drawdown_and_turnover_are_those_of_fill_metrics(fills_of: Make
     found = job_performance(*columns, days_of(*WEEK)).metrics
     simple = fill_metrics(columns[1], columns[2], columns[3], columns[5])
 
-    assert (found.win_rate, found.max_drawdown, found.turnover) == simple
+    assert (found.win_rate, found.max_drawdown, found.turnover, found.fees) == simple

@@ -184,7 +184,8 @@ def test_what_fill_metrics_says_too_is_the_same_number(job: tuple[list[Fill], li
     found = measured(fills, days).metrics
 
     prices, quantities, realized, pnl = (np.array([fill[i] for fill in fills]) for i in (1, 2, 3, 5))
-    assert (found.win_rate, found.max_drawdown, found.turnover) == fill_metrics(prices, quantities, realized, pnl)
+    simple = fill_metrics(prices, quantities, realized, pnl)
+    assert (found.win_rate, found.max_drawdown, found.turnover, found.fees) == simple
 
 
 @fixed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -23,24 +24,29 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own
 mlflow = pytest.importorskip("mlflow")
 Run = Callable[..., Any]
 
+_OF_SERVER = ("flask", "flask_cors", "aiohttp")
+"""What the server imports and mlflow-skinny does not bring; its jobs, which need more, are switched off."""
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The URL of a real MLflow server on loopback; tests are skipped where none can be started.
 
-    DBATCH_MLFLOW names its program where MLflow here is the client alone.
+    DBATCH_MLFLOW names its program; without it the one beside this Python is taken.
     """
-    program = os.environ.get("DBATCH_MLFLOW") or _own_program()
-    if program is None:
-        pytest.skip("no MLflow server is installed; DBATCH_MLFLOW may name its program")
+    named = os.environ.get("DBATCH_MLFLOW")
+    missing = [name for name in _OF_SERVER if named is None and importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"an MLflow server needs {', '.join(missing)} beside MLflow; DBATCH_MLFLOW may name its program")
+    program = [sys.executable, "-m", "mlflow"] if named is None else [named]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         store = f"--backend-store-uri=sqlite:///{folder}/store.db"
-        command = [program, "server", "--host=127.0.0.1", f"--port={port}", store, "--workers=1"]
+        command = [*program, "server", "--host=127.0.0.1", f"--port={port}", store, "--workers=1"]
         command += [f"--default-artifact-root={folder}/artifacts"]
-        quiet = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        quiet = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with open(f"{folder}/log", "wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=quiet, start_new_session=True)
         try:
@@ -49,15 +55,6 @@ def server() -> Iterator[str]:
         finally:
             os.killpg(process.pid, 9)
             process.wait()
-
-
-def _own_program() -> str | None:
-    try:
-        import flask  # noqa: F401 - whether it is there
-    except ImportError:
-        return None
-    beside = Path(sys.executable).with_name("mlflow")
-    return str(beside) if beside.exists() else shutil.which("mlflow")
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:

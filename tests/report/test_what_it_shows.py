@@ -16,12 +16,12 @@ import pytest
 
 from dbatch.errors import OutputError, UsageError
 from dbatch.looking.plot import Place
+from dbatch.looking.prices import prices
 from dbatch.looking.tables import read_tables
 from dbatch.model import Security, Source
 from dbatch.report.batch import batch_document
 from dbatch.report.pack import floats, safe_json, words
 from dbatch.report.page import page
-from dbatch.report.prices import prices
 from dbatch.report.rows import packed, runs_of
 from dbatch.report.run import run_document
 from dbatch.report.trouble import causes

@@ -70,6 +70,7 @@ def test_numbers_of_a_run_of_two_securities(
         "expectancy": pytest.approx(10 / 6, rel=1e-12),
         "avg_trade_return": pytest.approx((1.0 - 0.5 + 0.1 + 0.2 - 0.3 + 0.5) / 600, rel=1e-12),
         "turnover": 12_010.0,
+        "fees": None,
         "runtime_sec": 1.0,
         "error": None,
     }
@@ -218,7 +219,7 @@ def test_consolidating_twice_gives_the_same_bytes(
 
     consolidated(tmp_path)
 
-    assert len(before) == 5 + 3 * 6  # of a run: manifest, log, summary, equity, positions, trades of AAA
+    assert len(before) == 5 + 3 * 7  # of a run: manifest, log, summary, equity, positions, orders, trades of AAA
     assert files_of(tmp_path) == before
 
 

@@ -51,7 +51,7 @@ def test_an_objective_that_is_no_metric_is_refused_with_those_there_are() -> Non
 
 def test_every_objective_has_a_direction() -> None:
     assert {name for name in OBJECTIVES if objective_of(name).is_low} == {
-        "annual_volatility_pct", "max_dd", "max_dd_pct", "turnover",
+        "annual_volatility_pct", "max_dd", "max_dd_pct", "turnover", "fees",
     }  # fmt: skip
 
 

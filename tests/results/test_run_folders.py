@@ -231,7 +231,7 @@ def test_a_full_disk_leaves_no_folder_of_a_run_behind(
 
     assert [path.name for path in tmp_path.iterdir() if "run" in path.name] == []
     consolidated(tmp_path)
-    assert len(names_in(tmp_path / "runs" / "0001_run1")) == 6
+    assert len(names_in(tmp_path / "runs" / "0001_run1")) == 7
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2, 3])

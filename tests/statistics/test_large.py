@@ -21,7 +21,7 @@ def results(runs: int, days: int = 60) -> BatchResults:
     summary: dict[str, list[Any]] = {
         "run_id": [f"r{run}" for run in range(runs)],
         "status": ["success"] * runs,
-        **{name: [1.0] * runs for name in ("turnover", "realized_pnl", "max_dd_pct")},
+        **{name: [1.0] * runs for name in ("turnover", "realized_pnl", "max_dd_pct", "fees")},
         "round_trips": [1] * runs,
     }
     alike = (RunsAlike(list(range(runs)), np.arange(days), pnl),)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from dbatch.batch.fees import FEE_NAMES
 from dbatch.batch.file_inputs import FileInputs, Findings, FoundStrategy
 from dbatch.batch.setups import Setups
-from dbatch.config.asked import Part
+from dbatch.config.asked import Entry, Part
 from dbatch.config.faults import Faults, Place
 from dbatch.config.sections import no_such_security
+from dbatch.model import fee_fault
 from dbatch.strategies.parameters import name_fault, value_fault
 
 
@@ -37,9 +39,12 @@ class FileCheck:
         self._findings.tell(faults, strategies)
 
     def _check_parameters(self, part: Part, strategy: FoundStrategy) -> None:
-        if strategy.declared is None:
-            return
         for key, entry in part.parameters.items():
+            if key in FEE_NAMES and not strategy.takes_costs:
+                self._check_fee(entry, strategy)
+                continue
+            if strategy.declared is None:
+                continue
             if (strategy, entry.place) in self._seen:  # what all runs share comes with each part
                 continue
             self._seen.add((strategy, entry.place))
@@ -54,6 +59,12 @@ class FileCheck:
                     self._findings.add("value", placed.place, problem, strategy.name)
                     if placed.place == entry.place:  # a range has one place for all its values
                         break
+
+    def _check_fee(self, entry: Entry, strategy: FoundStrategy) -> None:
+        for placed in entry.values:
+            problem = None if placed.value is None else fee_fault(placed.value)
+            if problem is not None and placed.place not in self._known:
+                self._findings.add("value", placed.place, problem, strategy.name)
 
     def _check_securities(self, part: Part) -> None:
         """Look whether each SECURITY of a `SECURITY.KEY` is one, where the securities are known."""

@@ -19,7 +19,7 @@ from dbatch.config.runs import Alike, Positions, Runs, RunSpec
 from dbatch.config.templates import Hole, Template
 from dbatch.engine.packing import Task
 from dbatch.engine.plan import job_keys, section_text
-from dbatch.model import Job, Security
+from dbatch.model import FeeRules, Job, Security
 from dbatch.quick_json import quick_text
 from dbatch.strategies.parameters import accepted_each, checked, looks_at_values_alone
 
@@ -64,11 +64,12 @@ class FamilyJobs:
     common: str
     sections: Sections
     positions: Positions
+    fees: FeeRules | None = None
 
     def jobs(self, tasks: Sequence[Task]) -> list[Job]:
         sections = self.sections.each(self.positions.columns([task.place for task in tasks]))
         return [
-            Job(task.key, self.security, self.fingerprint, self.config_name, section)
+            Job(task.key, self.security, self.fingerprint, self.config_name, section, self.fees)
             for task, section in zip(tasks, sections, strict=True)
         ]
 
@@ -90,7 +91,7 @@ class Family:
         """Return the keys of the jobs of some runs, a column a security."""
         texts = {id(source.sections): source.sections for source in self.sources}
         made = {name: list(sections.template.joined(columns)) for name, sections in texts.items()}
-        return [job_keys(source.common, made[id(source.sections)]) for source in self.sources]
+        return [job_keys(source.common, made[id(source.sections)], source.fees) for source in self.sources]
 
     def specs(self, positions: Positions, numbers: Sequence[int]) -> Iterator[str]:
         """Yield what was asked of each of the runs with `numbers`, as JSON."""

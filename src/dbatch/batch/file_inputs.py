@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any, Final
 
 from dbatch.batch.defaults import default_config
+from dbatch.batch.fees import takes_costs
 from dbatch.batch.setups import Setups
 from dbatch.config.asked import Part, Placed
 from dbatch.config.faults import Faults, Place
@@ -26,11 +27,13 @@ _MOST_NAMED: Final = 3
 
 @dataclass(frozen=True)
 class FoundStrategy:
-    """A strategy that a batch names: `declared` is the class of its parameters, None where it declares none."""
+    """A strategy that a batch names: `declared` is the class of its parameters, None where it declares none; one that
+    `takes_costs` itself has no fees."""
 
     name: str
     paths: tuple[str, ...]
     declared: type | None
+    takes_costs: bool = False
 
 
 @dataclass
@@ -170,7 +173,8 @@ class FileInputs:
             declared_needs(ref, handler)
         except StrategyError as error:
             return error
-        return FoundStrategy(name, paths, declared_parameters(ref, handler))
+        declared = declared_parameters(ref, handler)
+        return FoundStrategy(name, paths, declared, takes_costs(handler, declared, written or {}))
 
 
 def _values(part: Part, key: str) -> Sequence[Placed]:

@@ -34,6 +34,9 @@ def run(
     securities: Sequence[str] | None = None,
     strategy_path: str | Path | Sequence[str] = (),
     output_dir: str | Path | None = None,
+    commission_bps: float | None = None,
+    commission_per_share: float | None = None,
+    commission_min: float | None = None,
     workers: int | None = None,
     serial: bool = False,
     client: Any = None,
@@ -42,9 +45,9 @@ def run(
 ) -> Batch:
     """Run `strategy` over every security of `data`, as `dbatch run` does, and return its results.
 
-    `parameters` are set for all securities, or as `SECURITY.name` for one. On `client`, a Dask client, the cluster is
-    used that it is connected to; it is never closed. Raises UsageError (and its kinds) where nothing was started,
-    StorageError where the run could not go on; a failed security is a row of the results.
+    `parameters` are set for all securities, or as `SECURITY.name` for one; fees are those of `RunRequest`. On `client`,
+    a Dask client, the cluster is used that it is connected to; it is never closed. Raises UsageError (and its kinds)
+    where nothing was started, StorageError where the run could not go on; a failed security is a row of the results.
     """
     paths = [strategy_path] if isinstance(strategy_path, str | Path) else strategy_path
     with execution_on(client, workers, serial) as execution:
@@ -57,6 +60,9 @@ def run(
                 securities=securities,
                 strategy_paths=tuple(map(str, paths)),
                 output_dir=_text(output_dir),
+                commission_bps=commission_bps,
+                commission_per_share=commission_per_share,
+                commission_min=commission_min,
                 execution=execution,
                 rerun=rerun,
             ),
@@ -87,8 +93,8 @@ def sweep(
     """Carry out `strategy`, or each of several, over all combinations of `grid`, and return the batch.
 
     `grid`, `random` (`{"n": 100, "parameters": {"size": {"int": [1, 9]}}}`), `sample` and `seed` are as in a batch
-    file, `arguments` its `base_args`: parameters that stay, `config`, `strategy_path`, `start_date`, ... What was
-    computed before is not computed again. On `client` as in `run`. `options` say how (`BatchOptions`). Raises
+    file, `arguments` its `base_args`: parameters that stay, fees (`commission_bps`, ...), `config`, `start_date`, ...
+    What was computed before is not computed again. On `client` as in `run`. `options` say how (`BatchOptions`). Raises
     ConfigError with every fault, else as `run`; failed runs are rows of the results.
     """
     document = sweep_document(

@@ -9,6 +9,7 @@ from itertools import chain, repeat
 from typing import Any, Final
 
 from dbatch.batch.families import Family, FamilyJobs, family_sections, family_texts
+from dbatch.batch.fees import FEE_NAMES, without_fees
 from dbatch.batch.options import BatchOptions
 from dbatch.batch.planned_runs import RunBlock
 from dbatch.batch.setups import Setup, Setups
@@ -19,7 +20,7 @@ from dbatch.config.templates import Hole
 from dbatch.engine.packing import GivenJob, Task
 from dbatch.engine.plan import job_key
 from dbatch.errors import ConfigError, UsageError
-from dbatch.model import Job, Limits, RunContext
+from dbatch.model import FeeRules, Job, Limits, RunContext
 from dbatch.quick_json import to_text
 from dbatch.strategies.parameters import checked, depends_on_security
 
@@ -70,7 +71,8 @@ class Planner:
         context = self._context(setup, run)
         keys: list[str] = []
         before: tuple[tuple[str, Mapping[str, Any]], Mapping[str, Any]] | None = None
-        sections = self._sections(setup, run)
+        fees, parameters = self._charged(setup, run)
+        sections = self._sections(setup, run, parameters)
         names, identities = self._common(setup, sections)
         for security in setup.market.securities:
             name = names[security.name]
@@ -78,13 +80,13 @@ class Planner:
             if before is None or before[0] != asked:  # most batches set the same for all securities
                 before = asked, self._bound(setup, run, *asked)
             section = before[1]
-            key = job_key(identities[security.name], section)
+            key = job_key(identities[security.name], section, fees)
             keys.append(key)
             if key not in self.tasks:
-                job = Job(key, security, setup.content[security.name], names[security.name], section)
+                job = Job(key, security, setup.content[security.name], names[security.name], section, fees)
                 source = GivenJob(context.run_id, job, run.priority + self._options.priority)
                 self.tasks[key] = Task(run.index, key, source)
-        specs = partial(_spec_texts, run, self._options)
+        specs = partial(_spec_texts, run, self._options, fees)
         return RunBlock(
             (run.index,), (run.id,), setup.ref.name, self._names(setup), list(zip(keys, strict=True)), specs
         )
@@ -93,17 +95,24 @@ class Planner:
         """Return what `runs` share; None where they must be looked at one by one."""
         run = runs.first
         setup = self._setups.of(run)
+        if not setup.takes_costs and any(axis.key in FEE_NAMES for axis in runs.axes):
+            return None
+        try:
+            fees, _ = (None, {}) if setup.takes_costs else without_fees(run.parameters)
+        except UsageError:
+            return None
         context = self._context(setup, run)
         holes = {axis.key: Hole(number) for number, axis in enumerate(runs.axes)}
         with_holes = replace(run, parameters={**run.parameters, **holes}, params_hash=Hole(len(holes)))
         names = [security.name for security in setup.market.securities]
         try:
-            sections = expand(setup.written, with_holes.parameters, names)
+            own = with_holes.parameters if setup.takes_costs else without_fees(with_holes.parameters)[1]
+            sections = expand(setup.written, own, names)
         except ConfigError:
             return None
         spelt, identities = self._common(setup, sections)
         found = family_sections(setup, [sections.mapping[spelt[name]] for name in names], runs.axes)
-        texts = family_texts(runs, with_holes, _spec(with_holes, self._options), self._batch.runs)
+        texts = family_texts(runs, with_holes, _spec(with_holes, self._options, fees), self._batch.runs)
         if found is None or texts is None:
             return None
         sources = tuple(
@@ -116,6 +125,7 @@ class Planner:
                 common=identities[security.name],
                 sections=one,
                 positions=runs.positions,
+                fees=fees,
             )
             for security, one in zip(setup.market.securities, found, strict=True)
         )
@@ -162,10 +172,20 @@ class Planner:
             self.contexts[setup.number, limits] = found
         return found
 
-    def _sections(self, setup: Setup, run: RunSpec) -> ParameterSections:
+    def _charged(self, setup: Setup, run: RunSpec) -> tuple[FeeRules | None, Mapping[str, Any]]:
+        """Return the fees of `run`, and the parameters that go to its strategy."""
+        if setup.takes_costs:
+            return None, run.parameters
+        try:
+            return without_fees(run.parameters)
+        except UsageError as error:
+            self._fault(run, str(error))
+            return None, run.parameters
+
+    def _sections(self, setup: Setup, run: RunSpec, parameters: Mapping[str, Any]) -> ParameterSections:
         names = [security.name for security in setup.market.securities]
         try:
-            return expand(setup.written, run.parameters, names, f"run {run.id}")
+            return expand(setup.written, parameters, names, f"run {run.id}")
         except ConfigError as error:
             for fault in error.faults:
                 self._fault(run, fault)
@@ -222,8 +242,9 @@ def is_isolated(options: BatchOptions, compiled: bool, limits: Limits) -> bool:
     return False
 
 
-def _spec(run: RunSpec, options: BatchOptions) -> dict[str, Any]:
+def _spec(run: RunSpec, options: BatchOptions, fees: FeeRules | None) -> dict[str, Any]:
     """Return what was asked of `run`, as the ledger keeps it."""
+    charged = {} if fees is None else {"fees": vars(fees)}
     return {
         "strategy": run.arguments["strategy"],
         "params_hash": run.params_hash,
@@ -233,8 +254,9 @@ def _spec(run: RunSpec, options: BatchOptions) -> dict[str, Any]:
         "priority": run.priority + options.priority,
         "timeout": run.timeout,
         "origin": run.origin,
+        **charged,
     }
 
 
-def _spec_texts(run: RunSpec, options: BatchOptions) -> Iterator[str]:
-    yield to_text(_spec(run, options))
+def _spec_texts(run: RunSpec, options: BatchOptions, fees: FeeRules | None) -> Iterator[str]:
+    yield to_text(_spec(run, options, fees))

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any, Final
 
 from dbatch.batch.defaults import default_config, default_data
+from dbatch.batch.fees import takes_costs
 from dbatch.batch.fit import check_fit
 from dbatch.config.files import load_mapping
 from dbatch.config.runs import RunSpec
@@ -33,7 +34,7 @@ class Setup:
     """What all runs with the same arguments share.
 
     `declared` is the class of the strategy's parameters (None where it declares none), `written` the configuration
-    file's sections, `content` the hash of each security's data by its name.
+    file's sections, `content` the hash of each security's data by its name. What `takes_costs` has no fees.
     """
 
     number: int
@@ -48,6 +49,7 @@ class Setup:
     window: Window
     chunk_rows: int
     prepare: Callable[[Any], Any] | None = None
+    takes_costs: bool = False
 
     def identities(self, names: Mapping[str, str], seed: int | None) -> dict[str, str]:
         """Return what the keys of all jobs over a security begin with, by its name.
@@ -143,7 +145,8 @@ class Setups:
             ref=ref,
             compiled=isinstance(handler, CompiledStrategy | PortfolioStrategy),
             prepare=handler.prepare if isinstance(handler, PortfolioStrategy) else None,
-            declared=declared_parameters(ref, handler),
+            declared=(declared := declared_parameters(ref, handler)),
+            takes_costs=takes_costs(handler, declared, written),
             code=code_hash(ref, handler),
             market=market,
             content=self._hashed(market),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from dbatch.batch.defaults import default_config, default_data
+from dbatch.batch.fees import FEE_NAMES, takes_costs, without_fees
 from dbatch.batch.fit import check_fit
 from dbatch.config.files import load_mapping
 from dbatch.config.sections import ParameterSections, expand
@@ -25,7 +26,7 @@ from dbatch.engine.observe import Observer, Silent
 from dbatch.engine.plan import Request, code_hash, make_jobs
 from dbatch.engine.units import FixedUnits
 from dbatch.errors import ClusterError, Interrupted, StorageError, UsageError
-from dbatch.model import UNIVERSE, Job, Limits, Receipt, RunContext, StrategyRef, Window
+from dbatch.model import UNIVERSE, FeeRules, Job, Limits, Receipt, RunContext, StrategyRef, Window
 from dbatch.plugins.discovery import resolve, search_paths
 from dbatch.plugins.loading import declared_needs, declared_parameters, make_handler
 from dbatch.plugins.manager import load as load_observers
@@ -40,7 +41,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What `dbatch run` was asked; every field has the option of its name."""
+    """What `dbatch run` was asked; every field has the option of its name.
+
+    `commission_bps` (basis points of a fill's value), `commission_per_share` and `commission_min` (currency a fill) are
+    fees taken off what fills earn; of a strategy with a parameter of that name, that parameter.
+    """
 
     strategy: str
     data: str | None = None
@@ -56,6 +61,9 @@ class RunRequest:
     output_dir: str | None = None
     chunk_rows: int = DEFAULT_CHUNK_ROWS
     window: Window = field(default_factory=Window)
+    commission_bps: float | None = None
+    commission_per_share: float | None = None
+    commission_min: float | None = None
     execution: Execution = field(default_factory=Execution)
     limits: Limits = field(default_factory=Limits)
     fail_fast: bool = False
@@ -74,6 +82,7 @@ class Plan:
     request: Request
     output_dir: Path
     notes: tuple[str, ...]
+    fees: FeeRules | None = None
 
 
 @dataclass(frozen=True)
@@ -112,21 +121,21 @@ def make_plan(request: RunRequest) -> Plan:
         origin, bars=request.bars, header_row=request.header_row, zone=request.zone, adjusted=request.adjusted
     )
     market = market.select(request.securities, request.max_sheets)
-    sections, parameters, handler = _bind(
-        ref, request.config, request.overrides, [security.name for security in market.securities]
-    )
+    names_of_data = [security.name for security in market.securities]
+    fees, overrides = _charged(ref, request, names_of_data)
+    sections, parameters, handler = _bind(ref, request.config, overrides, names_of_data)
     check_fit(ref, handler, market)
     if isinstance(handler, PortfolioStrategy):
         market = universe_of(market)
-        sections, parameters, handler = _bind(ref, request.config, request.overrides, [UNIVERSE])
-    if request.data and not (request.config or request.overrides or default_config(ref.name)):
+        sections, parameters, handler = _bind(ref, request.config, overrides, [UNIVERSE])
+    if request.data and not (request.config or overrides or default_config(ref.name)):
         notes.append(f"no --config and no configs/{ref.name}_config.json here: the strategy's own defaults are used")
     code = code_hash(ref, handler)
     names = {security.name: sections.name_in_config(security.name) for security in market.securities}
-    jobs = make_jobs(market.securities, code, request.window, names, parameters)
+    jobs = make_jobs(market.securities, code, request.window, names, parameters, fees)
     asked = Request(ref.name, code, request.window, {job.security.name: job.key for job in jobs})
     compiled = isinstance(handler, CompiledStrategy | PortfolioStrategy)
-    return Plan(ref, compiled, market, sections, tuple(jobs), asked, output_dir, tuple(notes))
+    return Plan(ref, compiled, market, sections, tuple(jobs), asked, output_dir, tuple(notes), fees)
 
 
 @overload
@@ -233,6 +242,24 @@ def _ordered(plan: Plan, receipts: Mapping[str, Receipt], stopped: str) -> tuple
     )
 
 
+def _charged(
+    ref: StrategyRef, request: RunRequest, securities: Sequence[str]
+) -> tuple[FeeRules | None, Mapping[str, Any]]:
+    """Return the fees of `request`, and what is set by hand: fees too where the strategy takes costs itself.
+
+    Raises UsageError for fees that are none.
+    """
+    given = {name: value for name in FEE_NAMES if (value := getattr(request, name)) is not None}
+    if not given:
+        return None, request.overrides
+    source = request.config or default_config(ref.name)
+    written = load_mapping(source) if source else {}
+    handler = make_handler(ref, expand(written, request.overrides, securities, source or "--set").mapping)
+    if takes_costs(handler, declared_parameters(ref, handler), written):
+        return None, {**given, **request.overrides}
+    return without_fees(given)[0], request.overrides
+
+
 def _bind(
     ref: StrategyRef, config: str | None, overrides: Mapping[str, Any], securities: Sequence[str]
 ) -> tuple[ParameterSections, Mapping[str, Mapping[str, Any]], object]:
@@ -275,6 +302,7 @@ def _manifest(plan: Plan, request: RunRequest) -> dict[str, Any]:
             },
         },
         "config": plan.sections.mapping,
+        "fees": None if plan.fees is None else vars(plan.fees),
         "execution": dataclasses.asdict(request.execution) | {"chunk_rows": request.chunk_rows},
         "notes": list(plan.notes),
         "versions": versions(),

@@ -57,6 +57,13 @@ OutputDir = Annotated[str | None, typer.Option(help="Where results go. [default:
 EndDate = Annotated[str | None, typer.Option(help="Last date, YYYY-MM-DD, inclusive.")]
 
 
+CommissionBps = Annotated[
+    float | None, typer.Option(help="Fee of a fill, in basis points of its value; P&L and all that follows are net.")
+]
+CommissionPerShare = Annotated[float | None, typer.Option(help="Fee of a fill, in currency for each share.")]
+CommissionMin = Annotated[float | None, typer.Option(help="The least fee of a fill, in currency.")]
+
+
 def execution_of(
     workers: int | None, executor: ClusterKind, *, serial: bool, scheduler: str | None, dashboard: bool
 ) -> Execution:
@@ -92,6 +99,9 @@ def request_of(
     only_trades: OnlyTrades = False,
     start_date: StartDate = None,
     end_date: EndDate = None,
+    commission_bps: CommissionBps = None,
+    commission_per_share: CommissionPerShare = None,
+    commission_min: CommissionMin = None,
 ) -> RunRequest:
     """Return the request that these options make; each is what the option of its name was given.
 
@@ -120,6 +130,9 @@ def request_of(
         output_dir=output_dir,
         chunk_rows=chunk_size,
         window=window,
+        commission_bps=commission_bps,
+        commission_per_share=commission_per_share,
+        commission_min=commission_min,
     )
 
 

@@ -19,12 +19,14 @@ def plot(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="png, svg or pdf. [default: SECURITY.png]")
     ] = None,
 ) -> None:
-    """Draw the fills of a security, the position and the realised P&L: a picture for a slide."""
+    """Draw the fills of a security over its price, the position and the realised P&L: a picture for a slide."""
     from dbatch.exports.missing import needs
     from dbatch.looking.formats import printable
     from dbatch.looking.plot import place_of
     from dbatch.looking.plot import plot as draw
 
     with needs("plot", "matplotlib", "plot"):
-        path = draw(place_of(run_dir, run), security, output)
+        path = draw(
+            place_of(run_dir, run), security, output, lambda text: typer.echo(f"note: {printable(text)}", err=True)
+        )
     typer.echo(printable(str(path)))

@@ -177,9 +177,11 @@ def _print_outcome(outcome: RunOutcome, request: RunRequest, as_json: bool) -> N
     good = [receipt for receipt in outcome.receipts if receipt.status == "success"]
     pnl = sum(receipt.realized_pnl for receipt in good)
     fills = sum(receipt.trades for receipt in good)
+    fees = sum(receipt.fees for receipt in good if receipt.fees is not None)
+    net = f" after fees of {fees:,.2f}" if any(receipt.fees is not None for receipt in good) else ""
     counts = ", ".join(f"{count} {status}" for status, count in sorted(outcome.counts.items()))
     place = "" if outcome.fault is not None or not (good or failed) else f"; results in {outcome.output_dir}"
-    typer.echo(f"{counts}; {fills:,} fills, realized P&L {pnl:,.2f}{place}", err=True)
+    typer.echo(f"{counts}; {fills:,} fills, realized P&L {pnl:,.2f}{net}{place}", err=True)
     if fills == 0 and good and request.window.only_trades:
         typer.echo("note: no fills; --only-trades hides the quotes that this strategy may need", err=True)
     if outcome.fault is not None:

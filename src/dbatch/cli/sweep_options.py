@@ -48,6 +48,9 @@ def swept_of(
     only_trades: options.OnlyTrades = False,
     start_date: options.StartDate = None,
     end_date: options.EndDate = None,
+    commission_bps: options.CommissionBps = None,
+    commission_per_share: options.CommissionPerShare = None,
+    commission_min: options.CommissionMin = None,
 ) -> Swept:
     """Return what these options say; each is what the option of its name was given. Raises UsageError."""
     from dbatch.config.overrides import parse_overrides
@@ -66,6 +69,9 @@ def swept_of(
         "only_trades": only_trades or None,
         "start_date": start_date,
         "end_date": end_date,
+        "commission_bps": commission_bps,
+        "commission_per_share": commission_per_share,
+        "commission_min": commission_min,
     }
     given = {key: value for key, value in arguments.items() if value is not None}
     fields = {"base_args": given | parse_overrides(list(assignments or ()))}

@@ -103,16 +103,18 @@ def together(results: Sequence[JobResult], *, keep_fills: bool) -> Together | No
     first = results[0]
     fills = Fills(*map(np.concatenate, zip(*(result.fills.columns for result in results), strict=True)))
     ends = np.cumsum([len(result.fills) for result in results])
+    fees, has_fees = _fees(results)
     daily = np.empty((len(results), len(first.market_days)))
     numbers = np.empty((len(results), len(passes.ALL)))
     last_price = np.nan if first.last_price is None else first.last_price
     measure: Any = passes.measure_all
-    if measure(*fills.columns, ends, first.market_days, daily, numbers, DEFAULT_CAPITAL, last_price) >= 0:
+    if measure(*fills.columns, fees, ends, first.market_days, daily, numbers, DEFAULT_CAPITAL, last_price) >= 0:
         return None
     of_days = np.empty((len(results), len(DailyRatios._fields)))
     each: Any = ratios.day_ratios_each
     each(daily, np.full(len(results), DEFAULT_CAPITAL), DAYS_PER_YEAR, of_days)
     figures = dict(zip(passes.ALL, numbers.T, strict=True)) | dict(zip(DailyRatios._fields, of_days.T, strict=True))
+    figures["fees"][~has_fees] = np.nan
     for name in _COUNTS:
         figures[name] = figures[name].astype(np.int64)
     for name in _DATES:
@@ -122,6 +124,15 @@ def together(results: Sequence[JobResult], *, keep_fills: bool) -> Together | No
     kept = fills if keep_fills else None
     rows = (first.rows, first.rows_skipped)
     return Together(fill_facts(fills, ends), first.market_days, daily, figures, *rows, kept, ends)
+
+
+def _fees(results: Sequence[JobResult]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the fees of all fills after each other, none where no job has any, and which jobs have some: bool."""
+    has_fees = np.array([result.fills.fees is not None for result in results], bool)
+    if not has_fees.any():
+        return np.empty(0), has_fees
+    each = [np.zeros(len(one.fills)) if one.fills.fees is None else one.fills.fees for one in results]
+    return np.concatenate(each), has_fees
 
 
 def _dates(timestamps: np.ndarray, ends: np.ndarray) -> np.ndarray:

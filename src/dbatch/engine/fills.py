@@ -39,7 +39,8 @@ class Fills:
     """A security's fills in order of execution: six columns of one length.
 
     `timestamps` int64 nanoseconds, `prices` float64, `quantities` int64 signed (buys above zero), `realized`
-    float64, `positions` int64, `pnl` float64.
+    float64, `positions` int64, `pnl` float64. Where fees are configured, `realized` and `pnl` are after them, and
+    `fees`, float64, are what was paid for each fill.
     """
 
     timestamps: np.ndarray
@@ -48,6 +49,7 @@ class Fills:
     realized: np.ndarray
     positions: np.ndarray
     pnl: np.ndarray
+    fees: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.timestamps)
@@ -66,7 +68,8 @@ class Fills:
 
     def metrics(self) -> FillMetrics:
         """Return what these fills amount to."""
-        return fill_metrics(self.prices, self.quantities, self.realized, self.pnl)
+        columns = (self.prices, self.quantities, self.realized, self.pnl)
+        return fill_metrics(*columns, positions=self.positions, fees=self.fees)
 
     def days(self) -> int:
         """Return on how many dates there is a fill."""

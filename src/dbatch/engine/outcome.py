@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 
 from dbatch.data.faults import Faults
+from dbatch.engine.fees import after_fees
 from dbatch.engine.fills import Fills
 from dbatch.engine.job import JobResult
 from dbatch.engine.missing import missing_columns
@@ -38,7 +39,8 @@ class Outcome:
 
 
 def success(context: RunContext, job: Job, result: JobResult, notes: Sequence[str], seconds: float) -> Outcome:
-    """Return the receipt of a job that gave `result` in `seconds`, with what is kept of it."""
+    """Return the receipt of a job that gave `result`, before fees, in `seconds`, with what is kept of it."""
+    result = after_fees(result, job.fees)
     fills = result.fills
     found = performance_of(result) if context.sweep else NO_PERFORMANCE
     receipt = Receipt(

@@ -46,7 +46,7 @@ def performance_of(result: JobResult) -> Performance:
 
     columns = (*result.fills.columns, result.market_days)
     try:
-        found = job_performance(*columns, last_price=result.last_price)
+        found = job_performance(*columns, fees=result.fills.fees, last_price=result.last_price)
     except HandlerError as error:
         return NO_PERFORMANCE._replace(complaints=(f"no metrics: {error}",))
     metrics = dict(zip(JOB_METRIC_COLUMNS, _job_metrics(found.metrics), strict=True))

@@ -6,13 +6,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import dbatch.portfolio
 from dbatch.data.read import fingerprint
-from dbatch.model import Job, Security, StrategyRef, Window
+from dbatch.model import FeeRules, Job, Security, StrategyRef, Window
 from dbatch.plugins.hashing import source_hash
 from dbatch.plugins.loading import outside_files
 from dbatch.portfolio import PortfolioStrategy
@@ -75,11 +75,12 @@ def make_jobs(
     window: Window,
     names: Mapping[str, str],
     parameters: Mapping[str, Mapping[str, Any]],
+    fees: FeeRules | None = None,
 ) -> list[Job]:
     """Return one job per security, in the order given.
 
-    `names` maps a security to its spelling in the configuration, `parameters` that spelling to its values. Data
-    that cannot be hashed gives a job all the same: reading it will say why.
+    `names` maps a security to its spelling in the configuration, `parameters` that spelling to its values; `fees` are
+    those of all jobs. Data that cannot be hashed gives a job all the same: reading it will say why.
     """
     prints = fingerprints(securities)
     jobs = []
@@ -87,8 +88,8 @@ def make_jobs(
         content = prints[security.name]
         name = names[security.name]
         section = dict(parameters[name])
-        key = job_key(common_identity(code, content, window, name), section)
-        jobs.append(Job(key, security, content, name, section))
+        key = job_key(common_identity(code, content, window, name), section, fees)
+        jobs.append(Job(key, security, content, name, section, fees))
     return jobs
 
 
@@ -104,18 +105,23 @@ def common_identity(code: str, content: str, window: Window, name: str, seed: in
     return section_text([RESULT_SCHEMA_VERSION, *seeded, code, content, asdict(window), name])
 
 
-def job_key(common: str, section: Mapping[str, Any]) -> str:
+def job_key(common: str, section: Mapping[str, Any], fees: FeeRules | None = None) -> str:
     """Return the key of the job with the parameters `section`: 32 hex digits of a hash of all it depends on."""
-    return hashlib.sha256(f"{common} {section_text(section)}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{common} {section_text(section)}{_charged(fees)}".encode()).hexdigest()[:32]
 
 
-def job_keys(common: str, sections: Iterable[str]) -> list[str]:
+def _charged(fees: FeeRules | None) -> str:
+    return "" if fees is None else f" fees {section_text([float(value) for value in astuple(fees)])}"
+
+
+def job_keys(common: str, sections: Iterable[str], fees: FeeRules | None = None) -> list[str]:
     """Return the `job_key` of each job over one security, from the `section_text` of its parameters."""
     begun = hashlib.sha256(f"{common} ".encode())
     keys = []
+    charged = _charged(fees)
     for text in sections:
         whole = begun.copy()
-        whole.update(text.encode())
+        whole.update(f"{text}{charged}".encode())
         keys.append(whole.hexdigest()[:32])
     return keys
 

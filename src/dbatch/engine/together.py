@@ -10,6 +10,7 @@ from typing import Any, Final
 from dbatch.data.faults import Faults
 from dbatch.engine.alone import events_of, handler_of, run_one
 from dbatch.engine.block import Together, block_of, together
+from dbatch.engine.fees import after_fees
 from dbatch.engine.job import MOST_SETS, Ask, run_jobs
 from dbatch.engine.outcome import Outcome, with_events
 from dbatch.errors import StorageError
@@ -95,4 +96,5 @@ def _done(
     needs = declared_needs(context.strategy, strategy)
     results = run_jobs(strategy, sections, events, needs=needs, stop=stop)
     with_events(results[0], context, jobs[0], faults)
+    results = [after_fees(result, job.fees) for result, job in zip(results, jobs, strict=True)]
     return together(results, keep_fills=context.keep_fills)

@@ -1,10 +1,11 @@
-"""A picture of one job for a slide: its fills over time, its position, what it earned."""
+"""A picture of one job for a slide: its fills over the market's price, its position, what it earned."""
 
 from __future__ import annotations
 
 import difflib
 import json
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,13 +17,18 @@ from dbatch.data.names import file_slug
 from dbatch.errors import OutputError, StorageError, UsageError
 from dbatch.looking.fills import JobFills, each_job, kept_fills
 from dbatch.looking.formats import printable
+from dbatch.looking.prices import Prices, each_pixel, prices, stored_sources
 from dbatch.results.folder import MANIFEST_NAME
 from dbatch.results.ledger import LEDGER_NAME
 from dbatch.upkeep.logs import find_run
+from dbatch.upkeep.subject import reading
 
 FORMATS: Final = ("png", "svg", "pdf")
 _BUY, _SELL, _LINE = "#1a7f37", "#c0392b", "#34495e"
+_MARKET: Final = "#9aa5b1"
 _SIZE: Final = (12.0, 7.0)
+_DPI: Final = 150
+_DAY: Final = 86_400 * 10**9
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,14 @@ def place_of(run_dir: Path, run: str | None = None) -> Place:
         raise OutputError(f"{run_dir / MANIFEST_NAME}: not a readable manifest ({error})") from error
 
 
-def plot(place: Place, security: str, target: Path | None = None) -> Path:
+def plot(
+    place: Place, security: str, target: Path | None = None, say: Callable[[str], None] = lambda text: None
+) -> Path:
     """Draw the fills of `security` in a run and return the picture's path, by default `<security>.png` here.
 
-    Raises UsageError for a run or security that is not there or has no fills, StorageError.
+    Under the fills lie the prices of trades, or closes of bars, where the data are still what the run read; else `say`
+    gets a line that says why not. Raises UsageError for a run or security that is not there or has no fills,
+    StorageError.
     """
     job = _job(place, security)
     path = target or Path(f"{file_slug(security)}.png")
@@ -61,12 +71,16 @@ def plot(place: Place, security: str, target: Path | None = None) -> Path:
     ((_, fills),) = each_job(place.folder, [job])
     if not len(fills):
         raise UsageError(f"{security}: has no fills in run {job.run_id!r}, there is nothing to draw")
-    figure = _figure(f"{job.strategy}  {job.run_id}  {security}", fills)
+    times = np.array(fills.column("timestamp").cast(pa.int64()).to_pylist(), np.int64)
+    market = _market(place, job, times)
+    if market.note:
+        say(f"{security}: no market prices are drawn: {market.note}")
+    figure = _figure(f"{job.strategy}  {job.run_id}  {security}", fills, times, market)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*[Gg]lyph")  # a name in letters that the font lacks
             path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, dpi=150)
+            figure.savefig(path, dpi=_DPI)
     except OSError as error:
         raise StorageError(f"{path}: could not be written ({error.strerror or error})") from error
     return path
@@ -86,19 +100,35 @@ def _job(place: Place, security: str) -> JobFills:
     return found[0]
 
 
-def _figure(title: str, fills: pa.Table) -> Any:
+def _market(place: Place, job: JobFills, times: np.ndarray) -> Prices:
+    """Return the market's prices on the days from the first fill to the last, as many as can be seen."""
+    with reading(place.folder) as (subject, _):
+        known = stored_sources(place.folder, subject.facts, job.strategy).get(job.security)
+    if known is None:
+        return Prices(np.empty(0, np.int64), np.empty(0), "where the data were is not known")
+    found = prices(*known, int(times.min() // _DAY), int(times.max() // _DAY), job.receipt.rows)
+    if not len(found.times) and not found.note:
+        return Prices(found.times, found.values, "there are none on the days of its fills")
+    return each_pixel(found, int(_SIZE[0] * _DPI))
+
+
+def _figure(title: str, fills: pa.Table, nanoseconds: np.ndarray, market: Prices) -> Any:
     from matplotlib.figure import Figure
 
-    times = np.array(fills.column("timestamp").cast(pa.int64()).to_pylist(), "int64").view("datetime64[ns]")
-    prices, position, pnl = (_numbers(fills, name) for name in ("fill_price", "position", "pnl"))
+    times = nanoseconds.view("datetime64[ns]")
+    filled, position, pnl = (_numbers(fills, name) for name in ("fill_price", "position", "pnl"))
     bought = np.array([side == "buy" for side in fills.column("side").to_pylist()], bool)
     figure = Figure(figsize=_SIZE, layout="constrained")
     top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=[3, 1, 1.5])
     figure.suptitle(printable(title)[:160], parse_math=False)
-    top.plot(times, prices, color=_LINE, linewidth=0.5, alpha=0.4)
-    top.scatter(times[bought], prices[bought], marker="^", s=18, color=_BUY, label="buy")
-    top.scatter(times[~bought], prices[~bought], marker="v", s=18, color=_SELL, label="sell")
-    top.set_ylabel("fill price")
+    if len(market.times):
+        line = {"color": _MARKET, "linewidth": 0.6, "zorder": 1, "label": "market"}
+        top.plot(market.times.view("datetime64[ns]"), market.values, gid="market", **line)
+    else:
+        top.plot(times, filled, color=_LINE, linewidth=0.5, alpha=0.4)
+    top.scatter(times[bought], filled[bought], marker="^", s=18, color=_BUY, label="buy", zorder=2)
+    top.scatter(times[~bought], filled[~bought], marker="v", s=18, color=_SELL, label="sell", zorder=2)
+    top.set_ylabel("price")
     top.legend(loc="best")
     middle.step(times, position, where="post", color=_LINE)
     middle.axhline(0.0, color="grey", linewidth=0.5)

@@ -13,26 +13,12 @@ import numpy as np
 
 from dbatch.errors import UsageError
 from dbatch.metrics.daily import DEFAULT_CAPITAL
+from dbatch.model import FeeRules
 
 _HOUR: Final = 3_600_000_000_000
 _DAY: Final = 24 * _HOUR
 _THURSDAY: Final = 3
 """1970-01-01 was one; Monday is 0."""
-
-
-@dataclass(frozen=True)
-class FeeRules:
-    """What a fill costs: `commission_bps` of its value in basis points, `per_share` in currency, together at least
-    `minimum` in currency. Raises UsageError for one below 0 or not finite."""
-
-    commission_bps: float = 0.0
-    per_share: float = 0.0
-    minimum: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not 0.0 <= value < float("inf"):
-                raise UsageError(f"{name} is {value!r}, must be 0 or more")
 
 
 @dataclass(frozen=True)
@@ -47,12 +33,12 @@ class TimeInMarket:
 def fees(prices: np.ndarray, quantities: np.ndarray, rules: FeeRules) -> np.ndarray:
     """Return the fee of each fill in currency, float64; of shares, signed or not, at prices.
 
-    >>> fees(np.array([10.0, 20.0]), np.array([100, -1]), FeeRules(commission_bps=5.0, minimum=0.2)).tolist()
+    >>> fees(np.array([10.0, 20.0]), np.array([100, -1]), FeeRules(5.0, commission_min=0.2)).tolist()
     [0.5, 0.2]
     """
     shares = np.abs(quantities)
-    proportional = prices * shares * (rules.commission_bps / 1e4) + shares * rules.per_share
-    return np.where(shares > 0, np.maximum(proportional, rules.minimum), 0.0)
+    proportional = prices * shares * (rules.commission_bps / 1e4) + shares * rules.commission_per_share
+    return np.where(shares > 0, np.maximum(proportional, rules.commission_min), 0.0)
 
 
 def break_even_bps(pnl: float, turnover: float) -> float | None:

@@ -14,15 +14,45 @@ class FillMetrics(NamedTuple):
     win_rate: float | None
     max_drawdown: float
     turnover: float
+    fees: float | None = None
 
 
-def fill_metrics(prices: np.ndarray, quantities: np.ndarray, realized: np.ndarray, pnl: np.ndarray) -> FillMetrics:
-    """Return the metrics of fills in order of execution: four arrays of one length.
+def fill_metrics(
+    prices: np.ndarray,
+    quantities: np.ndarray,
+    realized: np.ndarray,
+    pnl: np.ndarray,
+    *,
+    positions: np.ndarray | None = None,
+    fees: np.ndarray | None = None,
+) -> FillMetrics:
+    """Return the metrics of fills in order of execution: arrays of one length.
 
     `prices` float64 in currency, `quantities` int64 shares of any sign, `realized` float64 each fill's own P&L,
-    `pnl` float64 the running realised total.
+    `pnl` float64 the running realised total, both after `fees`, float64 currency, where these are configured;
+    `positions` int64 shares after each fill are then needed too.
     """
-    return FillMetrics(win_rate(realized), max_drawdown(pnl), turnover(prices, quantities))
+    if fees is None or positions is None:
+        return FillMetrics(win_rate(realized), max_drawdown(pnl), turnover(prices, quantities))
+    decided = realized[~only_pays(quantities, positions, realized, fees)]
+    return FillMetrics(win_rate(decided), max_drawdown(pnl), turnover(prices, quantities), paid(fees))
+
+
+def only_pays(quantities: np.ndarray, positions: np.ndarray, realized: np.ndarray, fees: np.ndarray) -> np.ndarray:
+    """Return which fills open or add to a position and realise nothing but their fee: such a fill decides nothing.
+
+    >>> only_pays(np.array([100, -100]), np.array([100, 0]), np.array([-1.0, -1.0]), np.array([1.0, 1.0])).tolist()
+    [True, False]
+    """
+    before = positions - quantities
+    opens = (before == 0) | ((before > 0) == (quantities > 0))
+    pays: np.ndarray = opens & (realized == -fees)
+    return pays
+
+
+def paid(fees: np.ndarray) -> float:
+    """Return the sum of `fees`, added up in their order as the running total of net P&L is."""
+    return float(np.cumsum(fees)[-1]) if len(fees) else 0.0
 
 
 def win_rate(realized: np.ndarray) -> float | None:

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 _DAY: Final = 86_400_000_000_000
 _NOT_A_TIME: Final = np.iinfo(np.int64).min
 _EPOCH: Final = dt.date(1970, 1, 1).toordinal()
-_DTYPES: Final = ("int64", "float64", "int64", "float64", "int64", "float64", "int64")
+_DTYPES: Final = ("int64", "float64", "int64", "float64", "int64", "float64", "float64", "int64")
 _Columns = tuple[np.ndarray, ...]
-_COLUMNS: Final = ("timestamps", "prices", "quantities", "realized", "positions", "pnl")
+_COLUMNS: Final = ("timestamps", "prices", "quantities", "realized", "positions", "pnl", "fees")
+_NO_FEES: Final = np.empty(0)
 
 
 class JobPerformance(NamedTuple):
@@ -45,6 +46,7 @@ def job_performance(
     pnl: np.ndarray,
     days: np.ndarray,
     *,
+    fees: np.ndarray | None = None,
     last_price: float | None = None,
     capital: float = DEFAULT_CAPITAL,
     days_per_year: float = DAYS_PER_YEAR,
@@ -53,9 +55,10 @@ def job_performance(
 
     The six columns are those of `engine.fills.Fills`: int64 nanoseconds of the exchange's clock, float64 currency,
     int64 signed shares, float64 each fill's own P&L, int64 shares held after it, float64 the running realised total.
-    `days` int64 days since 1970 with prints, rising. `last_price` in currency marks a position that is still open;
-    without it such a job has no total P&L. `capital` in currency is what percentages are of, constant: nothing is
-    reinvested. What each metric means and where it comes from: `docs/metrics.md`.
+    `fees` float64 in currency, one a fill, are those that `realized` and `pnl` are after; None where none are
+    configured. `days` int64 days since 1970 with prints, rising. `last_price` in currency marks a position that is
+    still open; without it such a job has no total P&L. `capital` in currency is what percentages are of, constant:
+    nothing is reinvested. What each metric means and where it comes from: `docs/metrics.md`.
     Raises HandlerError for fills that contradict themselves, UsageError for other arguments that cannot be.
 
     >>> noon = np.array([20_193, 20_194]) * 86_400_000_000_000 + 43_200_000_000_000
@@ -68,7 +71,7 @@ def job_performance(
     if last_price is not None and not math.isfinite(last_price):
         raise UsageError(f"last_price is {last_price!r}, must be a finite number, or None when it is not known")
     loops = _loops()
-    columns: _Columns = (timestamps, prices, quantities, realized, positions, pnl)
+    columns: _Columns = (timestamps, prices, quantities, realized, positions, pnl, _NO_FEES if fees is None else fees)
     settings = (float(capital), math.nan if last_price is None else float(last_price))
     try:
         measured = loops.measure(*columns, days, daily := np.empty(len(days)), *settings)
@@ -81,7 +84,8 @@ def job_performance(
     if measured.fault != loops.SOUND:
         raise _refusal(measured, columns, days)
     ratios = daily_ratios(daily, capital=capital, days_per_year=days_per_year)
-    return JobPerformance(_metrics(len(columns[0]), measured, ratios), days, daily)
+    metrics = _metrics(len(columns[0]), measured, ratios, has_fees=fees is not None)
+    return JobPerformance(metrics, days, daily)
 
 
 @cache
@@ -92,7 +96,7 @@ def _loops() -> Any:
     return passes
 
 
-def _metrics(fills: int, measured: Measured, ratios: DailyRatios) -> JobMetrics:
+def _metrics(fills: int, measured: Measured, ratios: DailyRatios, *, has_fees: bool) -> JobMetrics:
     """Return the numbers of the compiled loops as metrics: dates as text, None for what does not exist."""
     return JobMetrics(
         fills,
@@ -118,6 +122,7 @@ def _metrics(fills: int, measured: Measured, ratios: DailyRatios) -> JobMetrics:
         measured.losing_round_trips,
         number(measured.gross_profit),
         number(measured.gross_loss),
+        measured.fees if has_fees else None,
     )
 
 
@@ -150,7 +155,8 @@ def _refusal(measured: Measured, columns: _Columns, days: np.ndarray) -> Excepti
     loops = _loops()
     fault, where = measured.fault, measured.where
     if fault == loops.UNEQUAL_LENGTHS:
-        lengths = ", ".join(f"{name} {len(column)}" for name, column in zip(_COLUMNS, columns, strict=True))
+        given = [(name, column) for name, column in zip(_COLUMNS, columns, strict=True) if column is not _NO_FEES]
+        lengths = ", ".join(f"{name} {len(column)}" for name, column in given)
         return UsageError(f"columns have lengths {lengths}; must be one length")
     if fault == loops.FALLING_DAYS:
         return UsageError(f"days[{where}] is {days[where]} after {days[where - 1]}, must rise")

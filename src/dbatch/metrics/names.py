@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 class JobMetrics(NamedTuple):
     """What one job's fills amount to; None stands for a number that does not exist, and nothing is ever NaN.
 
-    `docs/metrics.md` says what each one means; `win_rate`, `max_drawdown` and `turnover` are those of `FillMetrics`.
+    `docs/metrics.md` says what each one means; `win_rate`, `max_drawdown`, `turnover` and `fees` are those of
+    `FillMetrics`.
     """
 
     fills: int
@@ -37,6 +38,7 @@ class JobMetrics(NamedTuple):
     losing_round_trips: int
     gross_profit: float | None
     gross_loss: float | None
+    fees: float | None = None
 
 
 METRIC_NAMES: Final = JobMetrics._fields
@@ -68,6 +70,7 @@ METRIC_UNITS: Final = MappingProxyType(
         "losing_round_trips": "count",
         "gross_profit": "currency",
         "gross_loss": "currency",
+        "fees": "currency",
     }
 )
 """Of each of `METRIC_NAMES`, in its order. Currency is the security's; dates are ISO text of the exchange's clock."""

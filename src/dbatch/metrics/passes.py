@@ -76,13 +76,14 @@ class Measured(NamedTuple):
     losing_round_trips: int
     gross_profit: float
     gross_loss: float
+    fees: float
 
 
 @compiled()
 def _faulty(fault: int, where: int) -> Measured:
     nan = math.nan
     unknown = (nan, nan, nan, nan, nan, nan)
-    return Measured(fault, where, 0, nan, nan, nan, nan, NO_DAY, NO_DAY, NO_DAY, 0, *unknown, 0, 0, 0, 0, nan, nan)
+    return Measured(fault, where, 0, nan, nan, nan, nan, NO_DAY, NO_DAY, NO_DAY, 0, *unknown, 0, 0, 0, 0, nan, nan, nan)
 
 
 @compiled()
@@ -129,8 +130,13 @@ def _index_of(day: int, days: Any) -> int:
 
 
 @compiled()
-def _fill_sums(prices: Any, quantities: Any, realized: Any, pnl: Any) -> tuple[float, int, int, bool]:
+def _fill_sums(
+    prices: Any, quantities: Any, realized: Any, positions: Any, pnl: Any, fees: Any
+) -> tuple[float, int, int, bool]:
     """Return turnover, the number of winning and of deciding fills, and whether all values are finite.
+
+    With `fees` (empty: none are configured) a fill that opens or adds, and realises nothing but its fee, decides
+    nothing.
 
     The turnover is added up together with what each addition lost, so that it is, in practice, the exact sum rounded
     once: the number that `fills.turnover` gives. Source: Ogita, Rump & Oishi (2005), "Accurate Sum and Dot Product",
@@ -150,6 +156,11 @@ def _fill_sums(prices: Any, quantities: Any, realized: Any, pnl: Any) -> tuple[f
         winners += realized[i] > 0.0
         decided += realized[i] != 0.0
         probe += prices[i] * 0.0 + realized[i] * 0.0 + pnl[i] * 0.0  # 0 unless something is not finite
+    for i in range(fees.shape[0]):
+        before_it = positions[i] - quantities[i]
+        opens = before_it == 0 or (before_it > 0) == (quantities[i] > 0)
+        decided -= opens and realized[i] == -fees[i] and realized[i] != 0.0
+        probe += fees[i] * 0.0
     return total + lost, winners, decided, probe == 0.0
 
 
@@ -245,7 +256,36 @@ def _totals(prices: Any, quantities: Any, positions: Any, pnl: Any, last_price: 
     return realized, realized + positions[-1] * (last_price - _entry_price(prices, quantities, positions))
 
 
-@compiled(INTS, FLOATS, INTS, FLOATS, INTS, FLOATS, INTS, ROOM, FLOAT, FLOAT)
+@compiled(FLOATS, INTS, FLOATS, FLOATS, FLOAT, FLOAT, FLOAT, ROOM, ROOM, ROOM)
+def charge(
+    prices: Any,
+    quantities: Any,
+    realized: Any,
+    pnl: Any,
+    rate: float,
+    per_share: float,
+    least: float,
+    fees: Any,
+    net_realized: Any,
+    net_pnl: Any,
+) -> None:
+    """Fill `fees`, and what fills realised and the running total after them.
+
+    A fee is `rate` of the value and `per_share` of each share, together `least` at least: the operations, and so the
+    bits, of `breakdown.fees`.
+    """
+    paid = 0.0
+    for i in range(prices.shape[0]):
+        shares = abs(quantities[i])
+        fee = prices[i] * shares * rate + shares * per_share
+        fee = max(fee, least) if shares > 0 else 0.0
+        paid += fee
+        fees[i] = fee
+        net_realized[i] = realized[i] - fee
+        net_pnl[i] = pnl[i] - paid
+
+
+@compiled(INTS, FLOATS, INTS, FLOATS, INTS, FLOATS, FLOATS, INTS, ROOM, FLOAT, FLOAT)
 def measure(
     timestamps: Any,
     prices: Any,
@@ -253,13 +293,19 @@ def measure(
     realized: Any,
     positions: Any,
     pnl: Any,
+    fees: Any,
     days: Any,
     daily: Any,
     capital: float,
     last_price: float,
 ) -> Measured:
-    """Return the metrics of fills, and fill `daily` with the P&L of each of `days`; `last_price` may be NaN."""
+    """Return the metrics of fills, and fill `daily` with the P&L of each of `days`; `last_price` may be NaN.
+
+    P&L is after `fees`, a value a fill, empty where none are configured.
+    """
     count = timestamps.shape[0]
+    if fees.shape[0] != 0 and fees.shape[0] != count:
+        return _faulty(UNEQUAL_LENGTHS, 0)
     for column in (prices, realized, pnl):
         if column.shape[0] != count:
             return _faulty(UNEQUAL_LENGTHS, 0)
@@ -268,9 +314,12 @@ def measure(
     fault, where = _pnl_by_day(timestamps, realized, days, daily)
     if fault != SOUND:
         return _faulty(fault, where)
-    turnover, winners, decided, finite = _fill_sums(prices, quantities, realized, pnl)
+    turnover, winners, decided, finite = _fill_sums(prices, quantities, realized, positions, pnl, fees)
     if not finite:
         return _faulty(NOT_FINITE, 0)
+    paid = 0.0
+    for i in range(fees.shape[0]):
+        paid += fees[i]
     trips = _round_trips(prices, quantities, realized, positions)
     if trips.wrong >= 0:
         return _faulty(POSITION_WRONG, trips.wrong)
@@ -302,6 +351,7 @@ def measure(
         trips.losers,
         trips.profit,
         trips.loss,
+        paid,
     )
 
 
@@ -326,11 +376,12 @@ ALL: Final = (
     "losing_round_trips",
     "gross_profit",
     "gross_loss",
+    "fees",
 )
 """What `measure_all` writes: the numbers of `Measured` by the names of metrics, days as floats."""
 
 
-@compiled(INTS, FLOATS, INTS, FLOATS, INTS, FLOATS, INTS, INTS, ROWS, ROWS, FLOAT, FLOAT)
+@compiled(INTS, FLOATS, INTS, FLOATS, INTS, FLOATS, FLOATS, INTS, INTS, ROWS, ROWS, FLOAT, FLOAT)
 def measure_all(
     timestamps: Any,
     prices: Any,
@@ -338,6 +389,7 @@ def measure_all(
     realized: Any,
     positions: Any,
     pnl: Any,
+    fees: Any,
     ends: Any,
     days: Any,
     daily: Any,
@@ -355,7 +407,7 @@ def measure_all(
         own = slice(begin, ends[k])
         begin = ends[k]
         columns = (timestamps[own], prices[own], quantities[own], realized[own], positions[own], pnl[own])
-        found = measure(*columns, days, daily[k], capital, last_price)
+        found = measure(*columns, fees[own], days, daily[k], capital, last_price)
         if found.fault != SOUND:
             return k
         out[k, 0] = found.round_trips
@@ -378,6 +430,7 @@ def measure_all(
         out[k, 17] = found.losing_round_trips
         out[k, 18] = found.gross_profit
         out[k, 19] = found.gross_loss
+        out[k, 20] = found.fees
     return -1
 
 
@@ -423,7 +476,9 @@ def measure_each(
     for k in range(ends.shape[0]):
         own = slice(begin, ends[k])
         begin = ends[k]
-        turnover, winners, decided, finite = _fill_sums(prices[own], quantities[own], realized[own], pnl[own])
+        turnover, winners, decided, finite = _fill_sums(
+            prices[own], quantities[own], realized[own], positions[own], pnl[own], pnl[:0]
+        )
         trips = _round_trips(prices[own], quantities[own], realized[own], positions[own])
         if not finite or trips.wrong >= 0:
             return k

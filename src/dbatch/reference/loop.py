@@ -25,6 +25,7 @@ from dbatch.lifetime import die_with_parent
 from dbatch.model import Job
 from dbatch.plugins.loading import declared_needs, make_handler, where_it_broke
 from dbatch.reference.plain_bars import read_whole_bars
+from dbatch.reference.plain_fees import less_fees
 from dbatch.reference.plain_read import read_whole
 
 OUTCOMES_NAME: Final = "reference.json"
@@ -83,7 +84,7 @@ def _outcome(plan: Plan, request: RunRequest, job: Job, how: How, path: Path) ->
     try:
         if job.security.source.kind == "universe":
             return _account(plan, request, job, path)
-        result = _result(plan, request, job, how)
+        result = less_fees(_result(plan, request, job, how), job.fees)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - filed under its security, with its traceback
         columns = missing_columns(error)
         status = "skipped" if columns or isinstance(error, MissingDataError) else "failed"

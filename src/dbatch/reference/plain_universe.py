@@ -44,5 +44,6 @@ def account_of(strategy: object, job: Job, window: Window) -> tuple[int, dict[st
         "win_rate": None,
         "max_drawdown": deepest,
         "turnover": math.fsum(abs(shares) * price for shares, price in orders),
+        "fees": None,
     }
     return sum(map(len, bars.values())), values, tables_of(result)

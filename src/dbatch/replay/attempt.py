@@ -14,6 +14,7 @@ from dbatch.data.bars import BarBlock
 from dbatch.data.blocks import EventBlock
 from dbatch.data.faults import Faults
 from dbatch.data.read import read_events
+from dbatch.engine.fees import after_fees
 from dbatch.engine.job import JobResult, Watch, run_job
 from dbatch.engine.outcome import failure, with_events
 from dbatch.errors import UsageError
@@ -71,7 +72,7 @@ def attempt(
             blocks = deliver(until(pieces))
         result = run_job(handler, job.config_name, job.section, blocks, needs=needs, watch=watch)
         rows = (result.rows + untimed, result.rows_skipped + untimed)
-        result = dataclasses.replace(result, rows=rows[0], rows_skipped=rows[1])
+        result = after_fees(dataclasses.replace(result, rows=rows[0], rows_skipped=rows[1]), job.fees)
         if not until.was_cut:
             result = with_events(result, context, job, faults)
     except bdb.BdbQuit as error:

@@ -68,7 +68,8 @@ def present_inputs(
         chunk_rows=stored.chunk_rows,
         output_dir=str(stored.run_dir),
     )
-    return Inputs(context, Job(stored.receipt.key, security, content, stored.config_name, section), checks, notes)
+    job = Job(stored.receipt.key, security, content, stored.config_name, section, stored.fees)
+    return Inputs(context, job, checks, notes)
 
 
 def _data_now(stored: StoredJob, data: str | None) -> tuple[Security, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dbatch.errors import DataNotFoundError, OutputError
-from dbatch.model import Receipt, Security, Source, StrategyRef, Window
+from dbatch.model import FeeRules, Receipt, Security, Source, StrategyRef, Window
 from dbatch.results.folder import MANIFEST_NAME
 from dbatch.results.ledger import read_receipts
 
@@ -36,6 +36,7 @@ class StoredJob:
     chunk_rows: int
     versions: Mapping[str, str]
     receipt: Receipt
+    fees: FeeRules | None = None
 
 
 def stored_job(run_dir: Path, security: str) -> StoredJob:
@@ -64,6 +65,7 @@ def stored_job(run_dir: Path, security: str) -> StoredJob:
             chunk_rows=manifest["execution"]["chunk_rows"],
             versions=versions,
             receipt=_receipt(run_dir, manifest["request"]["jobs"][name], name),
+            fees=FeeRules(**manifest["fees"]) if manifest.get("fees") else None,
         )
     except (KeyError, TypeError) as error:
         raise OutputError(

@@ -28,6 +28,7 @@ METRICS: Final[dict[str, tuple[str, str, int]]] = {
     "max_dd_pct": ("drawdown", "percent", -1),
     "max_dd": ("drawdown, money", "money", -1),
     "turnover": ("turnover", "money", 0),
+    "fees": ("fees", "money", -1),
     "fills": ("trades", "count", 0),
     "round_trips": ("round trips", "count", 0),
     "total_pnl": ("P&L", "money", 1),
@@ -82,7 +83,8 @@ def runs_of(tables: Tables, found: BatchStatistics) -> Runs:
     metrics = {}
     for name in METRICS:
         source = table if name in table.column_names else found.runs
-        metrics[name] = _floats(source.column(name))
+        known = name in source.column_names  # an older dbatch had no fees
+        metrics[name] = _floats(source.column(name)) if known else np.full(len(table), np.nan)
     keys = [-np.nan_to_num(metrics[name], nan=-np.inf) for name in ("sharpe", "dsr")]
     return Runs(
         ids=table.column("run_id").to_pylist(),

@@ -14,6 +14,7 @@ from dbatch.errors import UsageError
 from dbatch.looking.fills import JobFills, each_job, kept_fills
 from dbatch.looking.one_run import RunDays, run_days
 from dbatch.looking.plot import Place
+from dbatch.looking.prices import Prices, prices, stored_sources
 from dbatch.looking.query import runs_table
 from dbatch.looking.tables import PARAMETER, Tables, read_tables
 from dbatch.metrics.breakdown import pnl_by_hour, pnl_by_weekday
@@ -23,7 +24,6 @@ from dbatch.model import Security
 from dbatch.report.best import specs
 from dbatch.report.origin import origin
 from dbatch.report.pack import Packed, floats, plain, plain_document, text
-from dbatch.report.prices import Prices, prices, stored_sources
 from dbatch.report.rows import METRICS
 from dbatch.results.columns import numbers
 from dbatch.results.folder import MANIFEST_NAME
@@ -43,6 +43,7 @@ _OF_JOBS: Final = (
     ("win_rate", "win rate", "share"),
     ("profit_factor", "profit factor", "ratio"),
     ("turnover", "turnover", "money"),
+    ("fees", "fees", "money"),
     ("position", "position at the end", "count"),
     ("runtime_sec", "runtime", "seconds"),
     ("error", "error", "plain"),

@@ -47,7 +47,7 @@ def trades_csv(fills: pa.Table) -> bytes:
 
 
 def _csv_lines(fills: pa.Table) -> bytes:
-    texts = [_times(fills.column("timestamp")), *(_texts(fills.column(name)) for name in FILL_COLUMNS[1:])]
+    texts = [time_texts(fills.column("timestamp")), *(_texts(fills.column(name)) for name in FILL_COLUMNS[1:])]
     sink = pa.BufferOutputStream()
     options = pa_csv.WriteOptions(include_header=False, quoting_style="none")
     pa_csv.write_csv(pa.Table.from_arrays(texts, list(FILL_COLUMNS)), sink, options)
@@ -135,7 +135,7 @@ def _repeated(text: str, rows: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(indices, pa.StringArray.from_buffers(1, offsets, pa.py_buffer(encoded)))
 
 
-def _times(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def time_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return times as "2025-04-14 10:00:00", with as many decimals of a second as one of them needs."""
     nanoseconds = np.from_dlpack(column.cast(pa.int64()).combine_chunks())
     for unit, step in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):

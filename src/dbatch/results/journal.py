@@ -166,7 +166,7 @@ def _difference(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     if stored.get("window") != asked["window"]:
         return "other dates or event types"
     changed = _few([name for name in now if before[name] != now[name]])
-    return f"data or parameters of {changed} differ" if changed else "another version of dbatch's results"
+    return f"data, parameters or fees of {changed} differ" if changed else "another version of dbatch's results"
 
 
 def _few(names: Collection[str]) -> str:

@@ -18,7 +18,7 @@ _ALIASES: Final = {
     "drawdown": "max_dd_pct",
     "volatility": "annual_volatility_pct",
 }
-_LOW: Final = frozenset({"annual_volatility_pct", "max_dd", "max_dd_pct", "turnover"})
+_LOW: Final = frozenset({"annual_volatility_pct", "max_dd", "max_dd_pct", "turnover", "fees"})
 _COUNTS: Final = frozenset({"fills", "round_trips"})
 _NONE: Final = frozenset(
     {"run_id", "status", "strategy", "params_hash", "start_date", "end_date", "securities", "runtime_sec", "error"}

@@ -21,6 +21,7 @@ from dbatch.results.folder import (
     EQUITY_NAME,
     LOG_NAME,
     MANIFEST_NAME,
+    ORDERS_NAME,
     POSITIONS_NAME,
     SUMMARY_NAME,
     TRADES_ENDING,
@@ -40,7 +41,7 @@ _RECORD: Final = (*_FIRST, *(name for name in JOB_KINDS if name not in (*_FIRST,
 _RUNS_AT_ONCE: Final = 1_000
 
 _json: Final = JSONEncoder(ensure_ascii=False, separators=(",\n ", ": ")).encode  # by far the fastest way
-_SPEC: Final = ("arguments", "parameters", "tags", "priority", "timeout", "origin")
+_SPEC: Final = ("arguments", "parameters", "fees", "tags", "priority", "timeout", "origin")
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -49,12 +50,20 @@ _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class RunFolder:
     """The files of a run by their names: those of `texts` as they are, those of `trades` from (part, row).
 
-    The manifest is one of the texts; it says all that the trades depend on.
+    The manifest is one of the texts; it says all that the trades depend on. Where there are trades there is a file of
+    orders: of each of `trades`, in their order, `owners` has the security and the key of its job; `fees` are the rules.
     """
 
     name: str
     texts: Mapping[str, bytes]
     trades: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    owners: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    fees: Mapping[str, float] | None = None
+
+    @property
+    def names(self) -> set[str]:
+        """Return the names of all files."""
+        return {*self.texts, *self.trades, *([ORDERS_NAME] if self.trades else [])}
 
 
 MOST_FOLDERS: Final = 5_000
@@ -134,11 +143,13 @@ def _folder(
 ) -> RunFolder:
     records = [job.record for job in jobs]
     trades: dict[str, tuple[str, int]] = {}
+    owners: dict[str, tuple[str, str]] = {}
     texts = {LOG_NAME: _log(run, records, [job.words for job in jobs])}
     good = [record for record in records if record["status"] == "success"]
     if _keeps_fills(records):
-        names = (f"{_file_name(record['security'], file_names)}{TRADES_ENDING}" for record in good)
+        names = [f"{_file_name(record['security'], file_names)}{TRADES_ENDING}" for record in good]
         trades = {name: (record["part"], record["row"]) for name, record in zip(names, good, strict=True)}
+        owners = {name: (record["security"], record["key"]) for name, record in zip(names, good, strict=True)}
         texts[SUMMARY_NAME] = _summary(records)
         texts[POSITIONS_NAME] = positions_csv(good)
         account = [job.daily for job in jobs if job.daily is not None]
@@ -152,10 +163,11 @@ def _folder(
         "error": run["error"],
         "run_spec": {name: spec.get(name) for name in _SPEC},
         "jobs": records,
-        "artifacts": sorted([MANIFEST_NAME, *texts, *trades]),
     }
+    folder = RunFolder(run_folder_name(run["run_index"], run["run_id"]), texts, trades, owners, spec.get("fees"))
+    manifest["artifacts"] = sorted(folder.names | {MANIFEST_NAME})
     texts[MANIFEST_NAME] = utf8(f"{_json(manifest)}\n")
-    return RunFolder(run_folder_name(run["run_index"], run["run_id"]), texts, trades)
+    return folder
 
 
 def _keeps_fills(records: Sequence[Mapping[str, Any]]) -> bool:

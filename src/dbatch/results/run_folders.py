@@ -10,12 +10,17 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from dbatch.errors import StorageError
+from dbatch.results.accounts import account_files
 from dbatch.results.export import trades_csv
 from dbatch.results.folder import (
     EQUITY_NAME,
     LOG_NAME,
     MANIFEST_NAME,
+    ORDERS_NAME,
     POSITIONS_NAME,
     RUNS_NAME,
     SUMMARY_NAME,
@@ -23,8 +28,10 @@ from dbatch.results.folder import (
 )
 from dbatch.results.part import each_fills
 from dbatch.results.run_files import RunFolder
+from dbatch.results.run_orders import HEADER, account_lines, order_lines
 
 _RUN: Final = re.compile(r"\d{4,}_.+")
+_PIECE: Final = ".orders"
 _BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows
 _FIRST_STAGING: Final = f".{RUNS_NAME}.new"
 _STAGING: Final = f"{RUNS_NAME}/.new"
@@ -63,7 +70,8 @@ def _stage(
     """Write those of `folders` that are not in `top` as they should be; return their names, and those of all."""
     staged: list[str] = []
     planned: set[str] = set()
-    wanted: dict[str, dict[int, list[str]]] = {}
+    wanted: dict[str, dict[int, list[tuple[RunFolder, str]]]] = {}
+    with_orders: list[RunFolder] = []
     for folder in folders:
         planned.add(folder.name)
         if folder.name in there and _is_current(f"{top}/{folder.name}", folder):
@@ -73,14 +81,39 @@ def _stage(
         for name, content in folder.texts.items():
             _write(f"{path}/{name}", content)
         for name, (part, row) in folder.trades.items():
-            wanted.setdefault(part, {}).setdefault(row, []).append(f"{path}/{name}")
+            wanted.setdefault(part, {}).setdefault(row, []).append((folder, name))
+        with_orders += [folder] if folder.trades else []
         staged.append(folder.name)
     for part, paths in sorted(wanted.items()):
         for row, fills in each_fills(output_dir / part, paths):
             content = trades_csv(fills)
-            for target in paths[row]:
-                _write(target, content)
+            for folder, name in paths[row]:
+                path = f"{staging}/{folder.name}/{name}"
+                _write(path, content)
+                _write(f"{path}{_PIECE}", _orders(output_dir, folder, name, fills))
+    for folder in with_orders:
+        _join_orders(f"{staging}/{folder.name}", folder)
     return staged, planned
+
+
+def _orders(output_dir: Path, folder: RunFolder, name: str, fills: pa.Table) -> bytes:
+    """Return the lines of orders that belong to the trades called `name`: of a portfolio those of its account."""
+    security, key = folder.owners[name]
+    account = account_files(output_dir, key)
+    if account:
+        return account_lines(pq.read_table(account["orders"], page_checksum_verification=True))
+    return order_lines(security, fills, folder.fees)
+
+
+def _join_orders(path: str, folder: RunFolder) -> None:
+    """Make one file of the orders of all securities, which came in the order of parts."""
+    with open(f"{path}/{ORDERS_NAME}", "xb") as orders:
+        orders.write(HEADER)
+        for name in folder.trades:
+            piece = f"{path}/{name}{_PIECE}"
+            with open(piece, "rb") as lines:
+                shutil.copyfileobj(lines, orders)
+            os.unlink(piece)
 
 
 def _is_current(path: str, folder: RunFolder) -> bool:
@@ -89,7 +122,7 @@ def _is_current(path: str, folder: RunFolder) -> bool:
         for name, content in folder.texts.items():
             if not _holds(f"{path}/{name}", content):
                 return False
-        return set(_own(path)) == {*folder.texts, *folder.trades}
+        return set(_own(path)) == folder.names
     except OSError:
         return False
 
@@ -142,7 +175,7 @@ def _remove(path: str) -> None:
 
 def _own(path: str) -> list[str]:
     """Return the names of files in the folder of a run that are ours."""
-    fixed = (MANIFEST_NAME, LOG_NAME, SUMMARY_NAME, EQUITY_NAME, POSITIONS_NAME)
+    fixed = (MANIFEST_NAME, LOG_NAME, SUMMARY_NAME, EQUITY_NAME, POSITIONS_NAME, ORDERS_NAME)
     return [name for name in os.listdir(path) if name in fixed or name.endswith(TRADES_ENDING)]
 
 

@@ -85,6 +85,7 @@ def _added_up(jobs: JobTable, runs: int) -> Numbers:
         "expectancy": mean("expectancy"),
         "avg_trade_return": mean("round_trip_return_pct") / 100.0,
         "turnover": total("turnover"),
+        "fees": total("fees"),
     }
 
 

@@ -100,7 +100,9 @@ def run_columns(results: BatchResults, figures: RunFigures, cluster: np.ndarray,
     above_0 = np.asarray(psr(sharpe, days, **shape))
     p_value = 1.0 - above_0
     year = math.sqrt(DAYS_PER_YEAR)
-    turnover, realized, fall = (numbers(summary[name]) for name in ("turnover", "realized_pnl", "max_dd_pct"))
+    turnover, realized, fall, fees = (
+        numbers(summary[name]) for name in ("turnover", "realized_pnl", "max_dd_pct", "fees")
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
         values = {
             "dsr": psr(sharpe, days, **shape, benchmark=figures.hurdle),
@@ -110,7 +112,7 @@ def run_columns(results: BatchResults, figures: RunFigures, cluster: np.ndarray,
             "sharpe_low": of_days["low"] * year,
             "sharpe_high": of_days["high"] * year,
             "min_trl_days": np.asarray(min_trl(sharpe, **shape)),
-            "break_even_bps": realized / turnover * 1e4,
+            "break_even_bps": (realized + np.nan_to_num(fees)) / turnover * 1e4,  # of what was earned before fees
             "turnover": turnover,
             "max_dd_pct": fall,
             "calmar": of_days["calmar"],

@@ -50,6 +50,7 @@ def columns_of_figures(
         "max_drawdown_trough": dates[:, 1],
         "max_drawdown_end": dates[:, 2],
         "max_drawdown_days": np.where(places[:, 0] >= 0, last - times[places[:, 0]] // _DAY, 0),
+        "fees": np.full(len(places), np.nan),  # the strategy took its costs itself
     }
 
 

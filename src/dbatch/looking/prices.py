@@ -49,7 +49,7 @@ def stored_sources(folder: Path, facts: Mapping[str, Any], strategy: str) -> dic
 
 
 def prices(security: Security, content: str, first_day: int, last_day: int, rows: int) -> Prices:
-    """Return the prices of trades, or closes of bars, of the days from `first_day` to `last_day`, since 1970.
+    """Return the prices of trades, or closes of bars, of the days from `first_day` to `last_day`, since 1970, thinned.
 
     `content` is the hash that the data had, `rows` how many events there were. None, and a note, where the data are
     gone, changed, or too many.
@@ -84,6 +84,23 @@ def thinned(times: np.ndarray, values: np.ndarray, most: int = MOST_POINTS) -> P
     kept = {place for low, high in pairs for place in (low + _least(values[low:high]), low + _most(values[low:high]))}
     places = np.array(sorted(kept))
     return Prices(times[places], values[places])
+
+
+def each_pixel(found: Prices, pixels: int) -> Prices:
+    """Return of each of `pixels` equal stretches of time the lowest and the highest price, in time's order.
+
+    >>> each_pixel(Prices(np.arange(6), np.array([1.0, 9.0, 5.0, 4.0, 7.0, 2.0])), pixels=2).values.tolist()
+    [1.0, 9.0, 7.0, 2.0]
+    """
+    if len(found.times) <= 2 * pixels:
+        return found
+    since = found.times - found.times[0]
+    stretch = since * pixels // (since[-1] + 1)
+    order = np.lexsort((found.values, stretch))  # each stretch from its lowest price to its highest
+    first = np.flatnonzero(np.diff(stretch, prepend=-1))
+    last = np.append(first[1:], len(stretch)) - 1
+    places = np.unique(np.concatenate([order[first], order[last]]))
+    return Prices(found.times[places], found.values[places], found.note)
 
 
 def _trades(security: Security) -> tuple[np.ndarray, np.ndarray]:
