@@ -131,15 +131,18 @@ def _block_table(block: PartBlock) -> pa.Table:
 
 
 def _merged(blocks: Iterable[Rows]) -> Iterator[Rows]:
-    """Yield `blocks`, those of columns that follow one another as one where their days are the same."""
+    """Yield `blocks`, those that follow one another as one where they are of one kind and have the same days."""
     for _, group in groupby(blocks, _alike):
         alike = list(group)
         columns = [rows for rows in alike if isinstance(rows, PartBlock)]
-        yield _joined(columns) if len(columns) > 1 else alike[0]
+        if columns:
+            yield _joined(columns) if len(columns) > 1 else columns[0]
+        else:
+            yield [row for rows in alike if not isinstance(rows, PartBlock) for row in rows]
 
 
 def _alike(rows: Rows) -> Any:
-    return (rows.security, rows.days.tobytes(), rows.fills is None) if isinstance(rows, PartBlock) else id(rows)
+    return (rows.security, rows.days.tobytes(), rows.fills is None) if isinstance(rows, PartBlock) else None
 
 
 def _joined(blocks: Sequence[PartBlock]) -> PartBlock:
