@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         RunOutcome,
         RunRequest,
         run,
+        scan,
         simulate,
         sweep,
     )
@@ -40,6 +41,7 @@ __all__ = [
     "read_bars",
     "read_ticks",
     "run",
+    "scan",
     "simulate",
     "simulate_portfolio",
     "sweep",
@@ -58,6 +60,7 @@ _HOMES = {
     "read_bars": "dbatch.data.bar_frame",
     "read_ticks": "dbatch.data.frame",
     "run": "dbatch.batch",
+    "scan": "dbatch.batch",
     "simulate": "dbatch.batch",
     "sweep": "dbatch.batch",
     "simulate_portfolio": "dbatch.batch.portfolios",

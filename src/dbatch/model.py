@@ -144,7 +144,8 @@ class RunContext:
     whole configuration, for plain Python handlers that look their security up themselves (empty: a handler gets the
     section of its job alone). `isolated` jobs run in processes of their own, where alone there can be `limits`.
     Of a `sweep` many jobs run over the same events: these are held in memory, and the daily metrics are computed.
-    `keep_fills` keeps fills in the parts. `seed` is where random numbers of every job begin, None for wherever.
+    `keep_fills` keeps fills in the parts; `digests` of fills tell results apart where results are kept. `seed` is
+    where random numbers of every job begin, None for wherever.
     """
 
     run_id: str
@@ -158,6 +159,7 @@ class RunContext:
     isolated: bool = False
     sweep: bool = False
     keep_fills: bool = True
+    digests: bool = True
     seed: int | None = None
 
 

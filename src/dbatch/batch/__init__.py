@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dbatch.batch.carry_out import BatchOutcome, carry_out
-    from dbatch.batch.notebook import sweep
+    from dbatch.batch.notebook import scan, sweep
     from dbatch.batch.opened import Batch
     from dbatch.batch.options import BatchOptions
     from dbatch.batch.orchestrator import Orchestrator
@@ -31,6 +31,7 @@ __all__ = [
     "make_plan",
     "plan_batch",
     "run",
+    "scan",
     "simulate",
     "stored_batch",
     "sweep",
@@ -44,6 +45,7 @@ _HOMES = {
     "Orchestrator": "orchestrator",
     "carry_out": "carry_out",
     "plan_batch": "plan",
+    "scan": "notebook",
     "stored_batch": "stored",
     "sweep": "notebook",
 }

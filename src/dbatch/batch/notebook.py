@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dbatch.batch.carry_out import BatchOutcome, carry_out
 from dbatch.batch.opened import Batch
@@ -23,6 +23,12 @@ from dbatch.engine.control import Control
 from dbatch.engine.execute import Execution
 from dbatch.engine.observe import Observer
 from dbatch.errors import Interrupted, StorageError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dbatch.batch.setups import Setups
+    from dbatch.config.batch_fields import BatchFile
 
 
 def run(
@@ -121,8 +127,46 @@ def resume(folder: str | Path, *, client: Any = None, workers: int | None = None
         return finish(stored.plan(chosen), chosen)
 
 
+def scan(
+    strategy: str,
+    grid: Mapping[str, Sequence[Any] | str] | None = None,
+    *,
+    random: Mapping[str, Any] | None = None,
+    sample: int | None = None,
+    seed: int | None = None,
+    data: str | Path | None = None,
+    securities: Sequence[str] | None = None,
+    workers: int | None = None,
+    **arguments: Any,
+) -> pd.DataFrame:
+    """Return the metrics of all combinations of `grid`, computed in memory: nothing is kept but this table.
+
+    Rows and columns are those of `batch.scanning.Scan`, in the order of runs and securities; arguments are those of
+    `sweep`. Runs that are tried so are in no ledger: `dbatch stats --prior-trials` wants to know how many there were.
+    Raises ConfigError with every fault, UsageError for a strategy that is not compiled.
+    """
+    from dbatch.batch.scanning import scan as scanned
+
+    several = None if securities is None else list(securities)
+    chosen = {
+        "random": random,
+        "sample": None if sample is None else {"n": sample},
+        "seed": seed,
+        "securities": several,
+    }
+    batch, setups = checked_batch(sweep_document(strategy, grid, {"data": data, **arguments}, None, **chosen))
+    frame: pd.DataFrame = scanned(batch, setups, workers).table.to_pandas()
+    return frame
+
+
 def plan_of(document: Mapping[str, Any], options: BatchOptions) -> BatchPlan:
     """Return the plan of a batch given as the fields of a batch file. Raises ConfigError with every fault."""
+    batch, setups = checked_batch(document)
+    return plan_batch(batch, options, setups=setups)
+
+
+def checked_batch(document: Mapping[str, Any]) -> tuple[BatchFile, Setups]:
+    """Return a batch given as the fields of a batch file, and what its check has found out of its inputs."""
     from dbatch.batch.check_file import FileCheck
     from dbatch.batch.setups import Setups
 
@@ -130,7 +174,7 @@ def plan_of(document: Mapping[str, Any], options: BatchOptions) -> BatchPlan:
     batch = read_batch(document, here, faults)
     FileCheck(setups)(asked(document, here), faults)
     faults.raise_all("sweep")
-    return plan_batch(batch, options, setups=setups)
+    return batch, setups
 
 
 def finish(

@@ -20,6 +20,7 @@ _COMMANDS = {
     "run": ("dbatch.cli.run", "Run a strategy over every security, in parallel, and keep the results."),
     "batch": ("dbatch.cli.batch", "Carry out the runs of a batch file: a grid, random draws, runs written out."),
     "sweep": ("dbatch.cli.sweep", "Run a strategy over all combinations of values: a batch in one line."),
+    "scan": ("dbatch.cli.scan", "Compute the metrics of all combinations of values in memory: only a table is kept."),
     "walk-forward": ("dbatch.cli.walk_forward", "Choose parameters on past days, apply them to the days that follow."),
     "resume": ("dbatch.cli.resume", "Go on with a batch that was stopped, or whose driver died."),
     "retry": ("dbatch.cli.retry", "Do the failed jobs of a batch once more."),

@@ -80,14 +80,15 @@ def block_of(
     return PartBlock(keys, jobs[0].security.name, facts, done.days, done.daily, kept, done.ends)
 
 
-def fill_facts(fills: Fills, ends: np.ndarray) -> FillFacts:
+def fill_facts(fills: Fills, ends: np.ndarray, *, with_digests: bool) -> FillFacts:
     """Return what the fills of several jobs say that lie in `fills` after each other, each up to its of `ends`."""
     sizes = np.diff(ends, prepend=0)
     has_any = sizes > 0
     realized, position = np.zeros(len(ends)), np.zeros(len(ends), np.int64)
     realized[has_any] = fills.pnl[ends[has_any] - 1]
     position[has_any] = fills.positions[ends[has_any] - 1]
-    return FillFacts(digests(fills, ends.tolist()), sizes, realized, position, _dates(fills.timestamps, ends))
+    names = digests(fills, ends.tolist()) if with_digests else [""] * len(ends)
+    return FillFacts(names, sizes, realized, position, _dates(fills.timestamps, ends))
 
 
 def joined(facts: Sequence[FillFacts]) -> FillFacts:
@@ -96,7 +97,7 @@ def joined(facts: Sequence[FillFacts]) -> FillFacts:
     return FillFacts([name for some in names for name in some], *map(np.concatenate, columns))
 
 
-def together(results: Sequence[JobResult], *, keep_fills: bool) -> Together | None:
+def together(context: RunContext, results: Sequence[JobResult]) -> Together | None:
     """Return what several jobs gave over the same ticks; None where the fills of one contradict themselves."""
     from dbatch.metrics import passes, ratios
 
@@ -121,9 +122,10 @@ def together(results: Sequence[JobResult], *, keep_fills: bool) -> Together | No
         days = figures[name]
         known = days != passes.NO_DAY
         figures[name] = np.where(known, np.where(known, days, 0).astype("datetime64[D]"), np.datetime64("NaT"))
-    kept = fills if keep_fills else None
+    kept = fills if context.keep_fills else None
+    facts = fill_facts(fills, ends, with_digests=context.digests)
     rows = (first.rows, first.rows_skipped)
-    return Together(fill_facts(fills, ends), first.market_days, daily, figures, *rows, kept, ends)
+    return Together(facts, first.market_days, daily, figures, *rows, kept, ends)
 
 
 def _fees(results: Sequence[JobResult]) -> tuple[np.ndarray, np.ndarray]:

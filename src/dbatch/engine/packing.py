@@ -132,7 +132,10 @@ class Packer:
         """Learn how long the jobs of `unit` took."""
         if not receipts:
             return
-        seconds = sum(receipt.runtime_sec for receipt in receipts) / len(receipts)
+        self.took(unit, sum(receipt.runtime_sec for receipt in receipts) / len(receipts))
+
+    def took(self, unit: Unit, seconds: float) -> None:
+        """Learn that a job of `unit` took `seconds`."""
         lane = self._lanes.get((unit.run_id, unit.priority, unit.jobs[0].security.name))
         if lane is not None:
             lane.seconds = seconds if lane.seconds is None else (lane.seconds + seconds) / 2

@@ -92,9 +92,9 @@ def _done(
     if not isinstance(strategy, EventStrategy):
         from dbatch.engine.bars.job import bars_together
 
-        return bars_together(strategy, sections, events, stop=stop, keep_fills=context.keep_fills)
+        return bars_together(context, strategy, sections, events, stop=stop)
     needs = declared_needs(context.strategy, strategy)
     results = run_jobs(strategy, sections, events, needs=needs, stop=stop)
     with_events(results[0], context, jobs[0], faults)
     results = [after_fees(result, job.fees) for result, job in zip(results, jobs, strict=True)]
-    return together(results, keep_fills=context.keep_fills)
+    return together(context, results)

@@ -18,6 +18,7 @@ from dbatch.engine.fills import NO_FILLS, Fills, fill_columns, fills_of_trades
 from dbatch.engine.job import Ask, JobResult, Seen, Watch, never
 from dbatch.engine.marked import Marked
 from dbatch.errors import HandlerError, MissingDataError
+from dbatch.model import RunContext
 from dbatch.strategies import BarStrategy, OrderBook, SignalStrategy
 
 _DAY = 86_400_000_000_000
@@ -63,12 +64,12 @@ def run_bar_jobs(
 
 
 def bars_together(
+    context: RunContext,
     strategy: BarStrategy | SignalStrategy,
     sections: Sequence[Mapping[str, Any]],
     blocks: Iterable[BarBlock],
     *,
     stop: Ask = never,
-    keep_fills: bool = True,
 ) -> Together | None:
     """Return what `run_bar_job` gives for each of `sections`, as columns; None where it has to be asked for each.
 
@@ -78,12 +79,14 @@ def bars_together(
     if not len(bars):
         return None
     compiled = follower(strategy) if isinstance(strategy, SignalStrategy) else strategy
-    take = functools.partial(_facts_and_fills, keep_fills=keep_fills)
+    take = functools.partial(_facts_and_fills, context)
     passed = pass_through(compiled, sections, bars, take)
     if not np.isfinite(passed.numbers[:, 0]).all():
         return None
     facts, ends, fills = zip(*passed.pieces, strict=True)
-    kept = Fills(*map(np.concatenate, zip(*(some.columns for some in fills), strict=True))) if keep_fills else None
+    kept = (
+        Fills(*map(np.concatenate, zip(*(some.columns for some in fills), strict=True))) if context.keep_fills else None
+    )
     before = np.cumsum([0, *(own[-1] for own in ends)])
     all_ends = np.concatenate([own + begin for own, begin in zip(ends, before, strict=False)])
     columns = columns_of_figures(*passed[1:])
@@ -92,8 +95,9 @@ def bars_together(
     return Together(joined_facts(facts), passed.days, passed.daily, figures, *rows, kept, all_ends)
 
 
-def _facts_and_fills(fills: Fills, ends: np.ndarray, *, keep_fills: bool) -> tuple[FillFacts, np.ndarray, Fills]:
-    return fill_facts(fills, ends), ends, fills.copy() if keep_fills else Fills(*fill_columns(NO_FILLS))
+def _facts_and_fills(context: RunContext, fills: Fills, ends: np.ndarray) -> tuple[FillFacts, np.ndarray, Fills]:
+    kept = fills.copy() if context.keep_fills else Fills(*fill_columns(NO_FILLS))
+    return fill_facts(fills, ends, with_digests=context.digests), ends, kept
 
 
 def joined(blocks: Iterable[BarBlock], stop: Ask = never) -> BarBlock:
