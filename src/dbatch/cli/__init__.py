@@ -21,7 +21,7 @@ def main() -> None:
     try:
         run_app()
     finally:
-        freeze()  # the process ends: to take some hundred thousand objects of modules apart first is a third of a second
+        freeze()  # the process ends: to look for cycles among its modules first takes a third of a second
 
 
 def _started(phase: str, _: dict[str, Any]) -> None:
