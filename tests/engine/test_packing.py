@@ -57,6 +57,15 @@ def test_units_grow_with_quick_jobs_and_shrink_towards_the_end() -> None:
     assert sum(found) == 1_000
 
 
+def test_a_first_job_that_loads_its_code_does_not_make_the_units_after_it_small() -> None:
+    packer = Packer(tasks_of(1_000))
+    unit = packer.take(1)
+    assert unit is not None
+    packer.finished(unit, [*took(Unit("0", unit.jobs[:1]), 4.0), *took(Unit("0", unit.jobs[1:]), 0.001)])
+
+    assert sizes(packer, 0.001)[0] == 32  # eightfold; as many as take two seconds would be 2 of jobs of one second
+
+
 def test_the_security_furthest_behind_comes_next() -> None:
     packer = Packer(tasks_of(4, "AAA", "BBB"), 2)
 

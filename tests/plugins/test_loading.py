@@ -1,5 +1,7 @@
+import gc
 import importlib
 import sys
+from types import ModuleType
 from typing import get_type_hints
 
 import pytest
@@ -270,3 +272,24 @@ def test_an_installed_strategy_keeps_its_modules_when_one_that_built_on_it_is_fo
     make_handler(installed, {})
 
     assert get_type_hints(declared_parameters(installed)) == {"size": int}
+
+
+def test_a_strategy_is_loaded_while_another_thread_imports(package_tree, monkeypatch):
+    ref = ref_of("v1_baseline", package_tree)
+    load_factory(ref)
+
+    def import_one(phase, _):  # Dask's own callback lets other threads go on, in the middle of a list of modules too
+        name = f"imported_meanwhile_{len(sys.modules)}"
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+
+    threshold = gc.get_threshold()
+    pairs = [(number, str(number)) for number in range(5_000)]  # so that a list of pairs has to ask for memory
+    gc.callbacks.append(import_one)
+    gc.set_threshold(20, 1_000_000, 1_000_000)
+    try:
+        assert callable(load_factory(ref))
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(import_one)
+    del pairs
+    assert any(name.startswith("imported_meanwhile") for name in sys.modules)

@@ -53,7 +53,7 @@ def resolve(name: str, paths: Sequence[str] = (), entry_points: Iterable[EntryPo
 
     Raises StrategyError for a name that is unknown, that two strategies share, or whose strategy has a fault.
     """
-    listings, hidden = _found(paths, entry_points)
+    listings, hidden = _found(paths, entry_points, named=name)
     listing = _only(name, listings)
     if listing.fault is not None:
         raise StrategyError(f"strategy '{name}' cannot be used: {listing.fault}")
@@ -70,14 +70,17 @@ def resolve(name: str, paths: Sequence[str] = (), entry_points: Iterable[EntryPo
 
 
 def _found(
-    paths: Sequence[str], entry_points: Iterable[EntryPoint] | None
+    paths: Sequence[str], entry_points: Iterable[EntryPoint] | None, named: str | None = None
 ) -> tuple[list[StrategyListing], list[StrategyListing]]:
-    """Return the strategies that can be named, and those of `plugins/` whose names are taken by others."""
+    """Return the strategies that can be named, and those of `plugins/` whose names are taken by others.
+
+    With `named` the sources of other installed ones are not read.
+    """
     found: dict[tuple[str, str], StrategyListing] = {}
     for path in dict.fromkeys(paths):
         for listing in list_path(path):
             found.setdefault((os.path.realpath(listing.origin), listing.factory), listing)
-    listings = [*found.values(), *dict.fromkeys(list_installed(entry_points))]
+    listings = [*found.values(), *dict.fromkeys(list_installed(entry_points, named=named))]
     taken = {listing.name for listing in listings}
     beside = list_beside(PLUGINS_FOLDER) if entry_points is None else []
     listings += [listing for listing in beside if listing.name not in taken]

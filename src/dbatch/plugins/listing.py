@@ -61,11 +61,17 @@ class StrategyListing:
         return 0 if self.root is None else len(place.parts) - len(Path(self.root).parts)
 
 
-def list_installed(entry_points: Iterable[metadata.EntryPoint] | None = None) -> Iterator[StrategyListing]:
-    """Yield the strategies of all installed distributions, without importing any of them."""
+def list_installed(
+    entry_points: Iterable[metadata.EntryPoint] | None = None, *, named: str | None = None
+) -> Iterator[StrategyListing]:
+    """Yield the strategies of all installed distributions, without importing any of them.
+
+    With `named` the sources of that strategy alone are read: of the others only what their entry points say is known.
+    """
     points = metadata.entry_points(group=GROUP) if entry_points is None else entry_points
     for point in points:
-        yield _installed(point)
+        listing = _of_entry_point(point)
+        yield listing if listing.fault or named not in (None, point.name) else _with_facts(listing)
 
 
 def list_path(path: str) -> list[StrategyListing]:
@@ -106,26 +112,28 @@ def list_beside(folder: str) -> list[StrategyListing]:
     return list(found.values())
 
 
-def _installed(point: metadata.EntryPoint) -> StrategyListing:
+def _of_entry_point(point: metadata.EntryPoint) -> StrategyListing:
     module, _, factory = point.value.partition(":")
     module, factory = module.strip(), factory.strip()
     origin = f"{point.dist.name} {point.dist.version}" if point.dist is not None else module
-    listing = StrategyListing(
+    fault = f"entry point '{point.value}' of {origin} must be 'module:create_{point.name}_handler'"
+    return StrategyListing(
         name=point.name,
         kind=UNKNOWN,
         origin=origin,
         description="",
-        fault=None,
+        fault=None if factory else fault,
         module=module,
         factory=factory,
         root=None,
     )
-    if not factory:
-        fault = f"entry point '{point.value}' of {origin} must be 'module:create_{point.name}_handler'"
-        return replace(listing, fault=fault)
-    file = _module_file(module)
+
+
+def _with_facts(listing: StrategyListing) -> StrategyListing:
+    """Return the listing of an installed strategy with what its source says."""
+    factory, file = listing.factory, _module_file(listing.module)
     if file is None:
-        return replace(listing, fault=f"module '{module}' of {origin} was not found")
+        return replace(listing, fault=f"module '{listing.module}' of {listing.origin} was not found")
     facts = read_source(file)
     if facts.fault is None and not facts.star_import and factory not in (*facts.defined, *facts.imported):
         found = ", ".join((*facts.defined, *facts.imported)) or "none"

@@ -145,7 +145,7 @@ def outside_files(ref: StrategyRef) -> dict[str, bytes]:
 def _import_installed(ref: StrategyRef) -> ModuleType:
     top = ref.module.partition(".")[0]
     if (None, ref.module) in modules.LOADED and top != "dbatch":
-        for name in [name for name in sys.modules if name.partition(".")[0] == top]:
+        for name in [name for name in sys.modules.copy() if name.partition(".")[0] == top]:
             del sys.modules[name]
         for key in [key for key in modules.LOADED if key[0] is None and key[1].partition(".")[0] == top]:
             del modules.LOADED[key]
@@ -215,7 +215,7 @@ def _import_plain(layout: Layout) -> ModuleType:
 
 
 def _take_back(before: Mapping[str, ModuleType]) -> None:
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():
         if name not in before and not modules.is_installed(module) and name.partition(".")[0] != "dbatch":
             del sys.modules[name]
 

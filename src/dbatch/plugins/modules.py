@@ -65,7 +65,7 @@ def set_aside_others(layout: Layout) -> None:
     }
     others = {}
     homes = {home.name: home.folder for home in reversed(layout.reach.homes)}
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():
         first = name.partition(".")[0]
         if first == top:
             if not lies_in(module, layout.packages[top]):
@@ -104,7 +104,7 @@ def activate(loaded: Loaded) -> None:
 def modules_in(tree: Path) -> dict[str, ModuleType]:
     """Return the modules of this process whose files lie in `tree`; never dbatch's own or installed ones."""
     real = os.path.realpath(tree)
-    return {name: module for name, module in list(sys.modules.items()) if _is_strategys(name, module, real)}
+    return {name: module for name, module in sys.modules.copy().items() if _is_strategys(name, module, real)}
 
 
 def forget(keys: Iterable[tuple[str | None, str]]) -> None:

@@ -24,7 +24,7 @@ def outside_modules(module: ModuleType, layout: Layout, before: Mapping[str, Mod
     """
     shared = [loaded for loaded in modules.LOADED.values() if loaded.layout and loaded.layout.tree == layout.tree]
     known = {name: found for loaded in shared for name, found in loaded.modules.items()} | sys.modules
-    new = {name: found for name, found in list(sys.modules.items()) if before.get(name) is not found}
+    new = {name: found for name, found in sys.modules.copy().items() if before.get(name) is not found}
     used = {**_imported(module, known, layout), **new}
     return {name: found for name, found in sorted(used.items()) if _is_outside(name, found, layout)}
 
