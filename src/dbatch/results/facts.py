@@ -43,7 +43,7 @@ FACT_KINDS: Final[Mapping[str, Kind]] = {
 it was kept; `words` is JSON of what the job said beside its results, null for nothing."""
 
 _PLAIN: Final = [name for name in FACT_KINDS if name not in (*JOB_METRIC_COLUMNS, "words")]
-_LATER: Final = ("capital",)
+_LATER: Final = ("capital", "fees")
 _WORDS: Final = ("notes", "details", "output")
 _DATES: Final = frozenset(name for name, kind in _METRIC_KINDS.items() if kind == "date")
 _NOT_NULL: Final = ("realized_pnl", "max_drawdown", "turnover")
