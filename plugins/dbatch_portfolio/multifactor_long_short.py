@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
+from dbatch import ConfigError
 from dbatch.portfolio import PortfolioStrategy, Trading, combined, equal_weighted_sides, winsorized, z_scores
 from dbatch_portfolio.bundle import DEFAULT_BUNDLE, bundle_of, bundle_text
 from dbatch_portfolio.factors import factor
@@ -35,7 +36,11 @@ def create_multifactor_long_short_handler(config: Any) -> PortfolioStrategy:
 
 
 def prepare(parameters: Parameters) -> Parameters:
-    """Return `parameters` with the bundle's contents. Raises ConfigError for a bundle that cannot be used."""
+    """Return `parameters` with the bundle's contents. Raises ConfigError for a bundle or exposures that cannot be."""
+    gross, net = parameters.max_gross_exposure, parameters.net_exposure
+    if abs(net) > gross:
+        fault = f"net_exposure: is {net}, must be from {-gross} to {gross}, for max_gross_exposure is {gross}"
+        raise ConfigError("multifactor_long_short", [fault])
     if parameters.bundle_path:
         return parameters._replace(bundle=bundle_text(parameters.bundle_path), bundle_path="")
     bundle_of(parameters.bundle or DEFAULT_BUNDLE)

@@ -225,7 +225,8 @@ class Receipt:
     Result facts: trades (fills), realized_pnl in currency, position in shares, market_dates and strategy_dates
     (days with prints, days with fills), the metrics of `schema.METRIC_COLUMNS`, in `metrics` the others of
     `metrics.names.JobMetrics` (of a sweep's jobs), digest of the fills. `output` is what the job printed, its end
-    at least. The rest are measurements.
+    at least. `capital` in currency is what its percentages are of, where its equity is marked to market, else None.
+    The rest are measurements.
     """
 
     key: str
@@ -248,6 +249,7 @@ class Receipt:
     turnover: float = 0.0
     fees: float | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    capital: float | None = None
     first_day: int | None = None
     last_day: int | None = None
     rows: int = 0

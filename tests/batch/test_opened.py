@@ -50,6 +50,13 @@ def test_a_run_has_its_fills_equity_daily_and_log(opened: dbatch.Batch) -> None:
     assert "CCC  failed  KeyError: 'adj_close'" in opened.run(3).log
 
 
+def test_the_equity_of_a_run_begins_with_the_capitals_of_its_jobs(batches: Any, tmp_path: Path) -> None:
+    jobs = {"A": batches.MadeJob(capital=1_000.0), "B": batches.MadeJob(capital=2_000.0), "C": "failed"}
+    batches.make_batch(tmp_path / "b", [batches.MadeRun(jobs, run_id="one")])
+
+    assert dbatch.Batch.open(tmp_path / "b").run("one").equity.tolist() == [3_020.0, 3_010.0]
+
+
 def test_a_run_that_is_not_there_is_refused_with_a_suggestion(opened: dbatch.Batch) -> None:
     with pytest.raises(UsageError, match="did you mean 'size_20'"):
         opened.run("size_2O")

@@ -107,7 +107,7 @@ def test_the_best_of_each_training_window_is_tested_and_the_equity_is_stitched(
         assert window["test_pnl"] == pytest.approx(window["test_value"])
     equity = pd.read_csv(folder / "walk_forward_equity.csv")
     assert equity["date"].tolist() == pd.date_range("2024-01-15", "2024-01-30").strftime("%Y-%m-%d").tolist()
-    assert equity["equity"].iloc[-1] == pytest.approx(1_000_000 + sum(w["test_value"] for w in windows))
+    assert equity["equity"].iloc[-1] == pytest.approx(100_000 + sum(w["test_value"] for w in windows))
     assert json.loads(again.stdout) == document
 
 
@@ -136,7 +136,7 @@ def test_a_warm_up_is_read_before_each_test_and_what_it_brings_does_not_count(ba
         assert days.pnl["WALK"][:5].any()  # it traded there
         assert step.test_pnl == step.test_value == pytest.approx(days.pnl["WALK"][5:].sum())
     assert len(found.days) == len(found.pnl) == 18
-    assert found.equity[-1] == pytest.approx(1_000_000 + sum(step.test_pnl for step in found.steps))
+    assert found.equity[-1] == pytest.approx(100_000 + sum(step.test_pnl for step in found.steps))
 
 
 def test_with_a_warm_up_the_strategy_enters_the_test_as_if_it_had_run_all_the_time(

@@ -162,7 +162,11 @@ def test_over_bars_each_outcome_is_that_of_the_job_alone(
 ) -> None:
     monkeypatch.setattr(passage, "FILL_ROOM", 1)  # fills come in several pieces
     monkeypatch.setattr(together, "_LONGEST_SEC", 3_600.0)  # however slow the machine is
-    sections = [{"fast": fast, "slow": slow} for fast in range(2, 9) for slow in (12, 20, 35, 700)]
+    sections = [
+        {"fast": fast, "slow": slow, "capital": 25_000.0 * (1 + 3 * (slow > 15))}
+        for fast in range(2, 9)
+        for slow in (12, 20, 35, 700)
+    ]
     jobs = jobs_over_bars(tmp_path, sections)
 
     groups = ran_together(bar_context, jobs)
@@ -170,6 +174,7 @@ def test_over_bars_each_outcome_is_that_of_the_job_alone(
     assert max(map(len, groups)) > 20
     found = [outcome for group in groups for outcome in group]
     assert {outcome.receipt.trades == 0 for outcome in found} == {True, False}
+    assert {outcome.receipt.capital for outcome in found} == {100_000.0, 25_000.0}
     falls = {outcome.receipt.metrics["max_drawdown_start"] for outcome in found}
     assert any(fall and fall < "1970" for fall in falls)  # days before 1970 have numbers below zero
     for job, outcome in zip(jobs, found, strict=True):

@@ -24,6 +24,18 @@ def test_each_row_has_the_ratios_that_it_has_alone(days: int) -> None:
     assert np.array(list(together)).tobytes() == np.array(alone).tobytes()
 
 
+def test_each_row_can_have_a_capital_of_its_own() -> None:
+    rows = np.random.default_rng(9).normal(0.0, 1e3, (3, 40))
+    capitals = np.array([1e4, 1e5, 1e6])
+
+    volatility = daily_ratios_each(rows, capital=capitals)[2].tolist()
+
+    alone = [daily_ratios(row, capital=capital) for row, capital in zip(rows, capitals, strict=True)]
+    assert volatility == [one.annual_volatility_pct for one in alone]
+    with pytest.raises(UsageError, match="capital is 0"):
+        daily_ratios_each(rows, capital=np.array([1e4, 0.0, 1e6]))
+
+
 def test_a_capital_of_nothing_is_refused() -> None:
     with pytest.raises(UsageError, match="capital is 0"):
         daily_ratios_each(np.ones((1, 3)), capital=0.0)
@@ -39,4 +51,7 @@ def test_each_row_falls_as_it_does_alone(days: int) -> None:
 
     alone = daily_drawdowns(rows[::3])
     assert (depth.tobytes(), pct.tobytes()) == (alone.depth.tobytes(), alone.pct.tobytes())
+    each = np.linspace(1e3, 1e6, len(rows))
+    own = [float(daily_drawdowns(row[np.newaxis], capital=one).pct[0]) for row, one in zip(rows, each, strict=True)]
+    assert daily_falls_each(rows, capital=each)[1].tolist() == own
     assert np.isnan(daily_falls_each(np.array([[1.0, math.nan], [-math.inf, 1.0]]))).all()

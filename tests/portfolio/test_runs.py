@@ -119,6 +119,25 @@ def test_a_bundle_that_cannot_be_used_stops_a_run_before_it_begins() -> None:
         make_plan(request("one", bundle_path="bundle.yaml"))
 
 
+@pytest.mark.usefixtures("universe")
+def test_a_side_net_of_the_other_cannot_be_more_than_both_together() -> None:
+    with pytest.raises(ConfigError) as refused:
+        make_plan(request("one", max_gross_exposure=1.0, net_exposure=-1.5))
+    (fault,) = refused.value.faults
+    assert fault == "net_exposure: is -1.5, must be from -1.0 to 1.0, for max_gross_exposure is 1.0"
+    make_plan(request("one", max_gross_exposure=1.5, net_exposure=-1.5))
+
+
+def test_exposures_of_a_grid_that_cannot_be_are_told_with_the_batch_file(
+    universe: Path, dbatch_in: Callable[..., Any]
+) -> None:
+    (universe / "batch.yaml").write_text(f"{BATCH}  net_exposure: [0.0, 1.2]\n")
+    done = dbatch_in(universe, "batch", "batch.yaml")
+    assert done.returncode == 2
+    assert "net_exposure: is 1.2, must be from -1.0 to 1.0, for max_gross_exposure is 1.0" in done.stderr
+    assert not (universe / "out").exists()
+
+
 def test_the_twelve_runs_of_a_grid_have_sharpe_drawdown_and_turnover(
     universe: Path, dbatch_in: Callable[..., Any]
 ) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from dbatch.errors import OutputError, UsageError
-from dbatch.looking.plot import Place
+from dbatch.looking.plot import Place, place_of
 from dbatch.looking.prices import prices
 from dbatch.looking.tables import read_tables
 from dbatch.model import Security, Source
@@ -118,6 +118,19 @@ def test_curves_are_the_daily_pnl_of_each_security(document: dict[str, Any], bat
     assert [one["name"] for one in curve["securities"]] == ["AAA", "BBB"]
     assert unpacked(curve["securities"][0]["pnl"])[:3] == [-6.0, 1.0, 8.0]  # 2 + (7 day + 3) % 23 - 11
     assert unpacked(document["curves"]["days"])[0] == float(batches.FIRST_DAY)
+
+
+def test_a_curve_begins_with_the_capital_of_its_run(tmp_path: Path, batches: Any, write_batch: Run) -> None:
+    made = [
+        batches.MadeRun({"A": batches.MadeJob(daily=(10.0, -place), capital=capital)})
+        for place, capital in enumerate((None, 5_000.0))
+    ]
+    folder = write_batch(tmp_path / "b", [*made, batches.MadeRun({"A": "failed"})])
+
+    curves = {one["run"]: one["capital"] for one in batch_document(folder)["curves"]["runs"]}
+
+    assert curves == {0: 1_000_000.0, 1: 5_000.0}
+    assert run_document(place_of(folder, "run1"))["days"]["capital"] == 5_000.0
 
 
 def test_a_run_is_wholly_like_itself(document: dict[str, Any]) -> None:

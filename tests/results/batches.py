@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dbatch.engine.fills import Fills, fill_table
+from dbatch.metrics.daily import DEFAULT_CAPITAL
 from dbatch.metrics.job import job_performance
 from dbatch.model import Receipt
 from dbatch.results.ledger import Planned, open_ledger
@@ -30,6 +31,7 @@ class MadeJob:
 
     A success earned `daily` (currency) on as many days from `first_day` on: on each of them that is not 0.0 it bought
     and sold 100 shares. Jobs of one `key` are one job of several runs; "" makes a key of its own.
+    With a `capital` of its own, currency, percentages are of that.
     """
 
     status: str | None = "success"
@@ -40,6 +42,7 @@ class MadeJob:
     output: str = ""
     notes: tuple[str, ...] = ()
     key: str = ""
+    capital: float | None = None
     stale: bool = False
 
 
@@ -126,7 +129,7 @@ def _row(key: str, security: str, job: MadeJob, *, keep_fills: bool) -> PartRow:
         return PartRow(Receipt(key, security, job.status, runtime_sec=0.25, peak_rss_mb=100.04, **words))
     fills = fills_of(job)
     days = job.first_day + np.arange(len(job.daily))
-    found = job_performance(*fills.columns, days)
+    found = job_performance(*fills.columns, days, capital=job.capital or DEFAULT_CAPITAL)
     metrics = found.metrics._asdict()
     receipt = Receipt(
         key,
@@ -139,6 +142,7 @@ def _row(key: str, security: str, job: MadeJob, *, keep_fills: bool) -> PartRow:
         strategy_dates=fills.days(),
         **fills.metrics()._asdict(),
         metrics={name: metrics[name] for name in JOB_METRIC_COLUMNS},
+        capital=job.capital,
         first_day=int(days[0]) if len(days) else None,
         last_day=int(days[-1]) if len(days) else None,
         rows=1_000,

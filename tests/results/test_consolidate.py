@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dbatch.errors import OutputError
@@ -21,6 +22,7 @@ from dbatch.results import verified
 from dbatch.results.consolidate import is_consolidated, read_results, read_summary, summary_of
 from dbatch.results.job_table import JOB_KINDS
 from dbatch.results.ledger import DERIVED, open_ledger
+from dbatch.results.part import receipts_in
 from dbatch.schema import JOB_METRIC_COLUMNS, RUN_SUMMARY_COLUMNS
 
 Make = Callable[..., Any]
@@ -77,10 +79,50 @@ def test_numbers_of_a_run_of_two_securities(
     assert tuple(row) == RUN_SUMMARY_COLUMNS
 
 
-def test_a_run_of_one_security_has_the_numbers_of_its_job_bit_for_bit(
-    tmp_path: Path, batches: ModuleType, run: Make, make_batch: Make, consolidated: Make
+@pytest.mark.parametrize(("capitals", "of_run"), [((1_000.0, 3_000.0), 4_000.0), ((1_000.0, None), 1_000_000.0)])
+def test_percentages_of_a_run_are_of_the_capitals_of_its_jobs_together(
+    tmp_path: Path,
+    batches: ModuleType,
+    run: Make,
+    make_batch: Make,
+    consolidated: Make,
+    capitals: tuple[float, float | None],
+    of_run: float,
 ) -> None:
-    make_batch(tmp_path, [run({"AAA": batches.MadeJob(daily=(1 / 3, -0.7, 0.0, 2 / 7, -1 / 9))})])
+    jobs = [batches.MadeJob(daily=daily, capital=own) for daily, own in zip([(10.0, -5.0)] * 2, capitals, strict=True)]
+    make_batch(tmp_path, [run({"AAA": "success"}), run({"AAA": jobs[0], "BBB": jobs[1]})])
+
+    consolidated(tmp_path)
+
+    plain, row = rows_of(read_summary(tmp_path))
+    deviation = 15 * math.sqrt(2)  # days 20, -10
+    assert row["annual_volatility_pct"] == pytest.approx(deviation * math.sqrt(252) / of_run * 100, rel=1e-12)
+    assert row["max_dd_pct"] == pytest.approx(10 / (of_run + 20) * 100, rel=1e-12)
+    assert plain["max_dd_pct"] == pytest.approx(5 / 1_000_010 * 100, rel=1e-12)
+    with_capital, without = ((tmp_path / f"runs/{name}/equity.csv").read_text() for name in ("0001_run1", "0000_run0"))
+    assert with_capital.splitlines()[1].endswith(f",20.0,{of_run + 20}")
+    assert without.splitlines()[1].endswith(",10.0,1000010.0")
+
+
+def test_jobs_of_parts_from_before_a_capital_was_kept_have_none(
+    tmp_path: Path, batches: ModuleType, run: Make, make_batch: Make
+) -> None:
+    receipts = make_batch(tmp_path, [run({"AAA": batches.MadeJob(capital=1_000.0)})], unit_jobs=1)
+    (receipt,) = receipts.values()
+    path = tmp_path / receipt.part
+    pq.write_table(pq.read_table(path).drop_columns(["capital", "fees"]), path)
+
+    (found,) = receipts_in(tmp_path, receipt.part)
+
+    assert (found.trades, found.capital) == (receipt.trades, None) == (4, None)
+
+
+@pytest.mark.parametrize("capital", [None, 5_000.0])
+def test_a_run_of_one_security_has_the_numbers_of_its_job_bit_for_bit(
+    tmp_path: Path, batches: ModuleType, run: Make, make_batch: Make, consolidated: Make, capital: float | None
+) -> None:
+    job = batches.MadeJob(daily=(1 / 3, -0.7, 0.0, 2 / 7, -1 / 9), capital=capital)
+    make_batch(tmp_path, [run({"AAA": job})])
 
     consolidated(tmp_path)
 

@@ -24,7 +24,7 @@ def results(runs: int, days: int = 60) -> BatchResults:
         **{name: [1.0] * runs for name in ("turnover", "realized_pnl", "max_dd_pct", "fees")},
         "round_trips": [1] * runs,
     }
-    alike = (RunsAlike(list(range(runs)), np.arange(days), pnl),)
+    alike = (RunsAlike(list(range(runs)), np.arange(days), pnl, np.full(runs, 1e6)),)
     return BatchResults("b", Trials(runs, runs, 0, 0), summary, alike, 1, "")
 
 

@@ -90,6 +90,20 @@ def test_a_run_has_the_statistics_of_its_securities_together(noise: Path) -> Non
     assert found["break_even_bps"] == pytest.approx(together.sum() / found["turnover"] * 1e4)
 
 
+def test_percentages_are_of_the_capital_of_a_run(batches: ModuleType, make_batch: Make, tmp_path: Path) -> None:
+    made = {
+        name: {"AAA": batches.MadeJob(daily=pnl(1), capital=capital)}
+        for name, capital in (("a", None), ("b", 10_000.0))
+    }
+    make_batch(tmp_path, [batches.MadeRun(jobs, run_id=name) for name, jobs in made.items()])
+    statistics = batch_statistics(tmp_path)
+    of_default, of_own = row(statistics, 0), row(statistics, 1)
+
+    assert of_own["max_dd_pct"] > 20 * of_default["max_dd_pct"]
+    assert of_own["calmar"] == pytest.approx(np.mean(pnl(1)) * 252 / 100.0 / of_own["max_dd_pct"])
+    assert of_own["sharpe"] == of_default["sharpe"]
+
+
 def test_the_hurdle_is_that_of_all_trials_and_of_the_ratios_that_are_there(noise: Path) -> None:
     found = batch_statistics(noise)
     sharpes = [value for value in found.runs.column("sharpe").to_pylist() if value is not None]

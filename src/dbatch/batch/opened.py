@@ -205,7 +205,7 @@ class RunView:
 
     @property
     def equity(self) -> pd.Series:
-        """Return its equity by day: the capital (1,000,000) and all realised P&L so far, of all securities."""
+        """Return its equity by day: its capital and all P&L so far, of all securities."""
         import pandas as pd
 
         days = self._days

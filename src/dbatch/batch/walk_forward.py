@@ -30,8 +30,7 @@ from dbatch.data.read import read_events
 from dbatch.data.securities import HOW_READ, open_data
 from dbatch.engine.control import Control
 from dbatch.errors import UsageError
-from dbatch.looking.one_run import run_days
-from dbatch.metrics.daily import DEFAULT_CAPITAL
+from dbatch.looking.one_run import RunDays, run_days
 from dbatch.model import Security
 from dbatch.results.consolidate import best_of
 from dbatch.results.objective import DEFAULT_OBJECTIVE, objective_of
@@ -84,10 +83,10 @@ def walk_forward(
         step, tested = walk.step(days, window, number)
         steps.append(step)
         found.append(tested)
-    test_days = np.concatenate([each for each, _ in found])
-    pnl = np.concatenate([each for _, each in found])
-    walked = WalkForward(folder, objective, tuple(steps), test_days, pnl, DEFAULT_CAPITAL + np.cumsum(pnl))
-    write_walk(walked, [len(each) for each, _ in found])
+    test_days = np.concatenate([test.days for test in found])
+    pnl = np.concatenate([test.together for test in found])
+    walked = WalkForward(folder, objective, tuple(steps), test_days, pnl, found[0].capital)
+    write_walk(walked, [len(test.days) for test in found])
     return walked
 
 
@@ -126,8 +125,8 @@ class _Walk:
     control: Control
     warmup: int
 
-    def step(self, days: np.ndarray, window: WalkWindow, number: int) -> tuple[Step, tuple[np.ndarray, np.ndarray]]:
-        """Return one window, and the days and P&L of its test."""
+    def step(self, days: np.ndarray, window: WalkWindow, number: int) -> tuple[Step, RunDays]:
+        """Return one window, and the days of its test."""
         dates = {name: date_text(int(days[place])) for name, place in vars(window).items()}
         history = date_text(int(days[max(0, window.test_first - self.warmup)]))
         trained = self.load({"start_date": dates["train_first"], "end_date": dates["train_last"]})
@@ -137,8 +136,8 @@ class _Walk:
             raise UsageError(f"{plan.output_dir}: no run has a {objective_of(self.objective).column}")
         test = self._finished(self._test(trained, best, number, history, dates["test_last"]))
         result = run_days(test, 0)
-        counts = result.days >= days[window.test_first]
-        pnl = np.sum(list(result.pnl.values()), axis=0)[counts]
+        tested = result.since(int(days[window.test_first]))
+        pnl = tested.together
         step = Step(
             number=number,
             train_start=dates["train_first"],
@@ -149,10 +148,12 @@ class _Walk:
             run_id=best["run_id"],
             parameters=best["parameters"],
             train_value=best["value"],
-            test_value=figures_of(pnl).get(best["column"]) if self.warmup else (best_of(test) or {}).get("value"),
+            test_value=figures_of(pnl, tested.capital).get(best["column"])
+            if self.warmup
+            else (best_of(test) or {}).get("value"),
             test_pnl=math.fsum(pnl.tolist()),
         )
-        return step, (result.days[counts], pnl)
+        return step, tested
 
     @property
     def objective(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from dbatch.metrics.daily import daily_ratios
+from dbatch.metrics.daily import DEFAULT_CAPITAL, daily_ratios, equity
 from dbatch.metrics.portfolio import daily_drawdowns
 from dbatch.results.batch_manifest import json_text
 from dbatch.results.columns import csv_bytes
@@ -44,14 +44,20 @@ class Step:
 
 @dataclass(frozen=True)
 class WalkForward:
-    """What a walk forward came to: its windows, and the test days of all of them with P&L and equity in currency."""
+    """What a walk forward came to: its windows, and the test days of all of them with P&L in currency, which is earned
+    with the `capital` of the first test."""
 
     folder: Path
     objective: str
     steps: tuple[Step, ...]
     days: np.ndarray
     pnl: np.ndarray
-    equity: np.ndarray
+    capital: float = DEFAULT_CAPITAL
+
+    @property
+    def equity(self) -> np.ndarray:
+        """Return the capital and all P&L so far, float64 currency, a value a day."""
+        return equity(self.pnl, capital=self.capital)
 
     def as_json(self) -> dict[str, Any]:
         """Return the summary; figures are those of the stitched equity."""
@@ -60,16 +66,16 @@ class WalkForward:
             "objective": self.objective,
             "windows": [asdict(step) for step in self.steps],
             "test_days": len(self.days),
-            **figures_of(self.pnl),
+            **figures_of(self.pnl, self.capital),
         }
 
 
-def figures_of(pnl: np.ndarray) -> dict[str, float | None]:
-    """Return what daily P&L comes to, by the names that columns of `batch_summary` have."""
-    falls = daily_drawdowns(pnl[np.newaxis])
+def figures_of(pnl: np.ndarray, capital: float) -> dict[str, float | None]:
+    """Return what daily P&L that was earned with `capital` comes to, by the names of columns of `batch_summary`."""
+    falls = daily_drawdowns(pnl[np.newaxis], capital=capital)
     return {
         "total_pnl": math.fsum(pnl.tolist()),
-        **daily_ratios(pnl)._asdict(),
+        **daily_ratios(pnl, capital=capital)._asdict(),
         "max_dd": float(falls.depth[0]),
         "max_dd_pct": float(falls.pct[0]),
     }

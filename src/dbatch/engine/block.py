@@ -43,14 +43,16 @@ class Together(NamedTuple):
 
     `days` int64 since 1970 are those that the market was open, `daily` float64 (jobs, days) the P&L of each. `figures`
     has the columns of `schema.METRIC_COLUMNS` and `JOB_METRIC_COLUMNS`, a value a job: NaN and NaT for what does not
-    exist. `rows` and `skipped` are those of `engine.job.JobResult`. `fills`, where they are kept, are those of all jobs
-    after each other, each job's up to its of `ends`, int64.
+    exist. `capital` float64 currency is what their percentages are of, NaN for a job without a capital of its own.
+    `rows` and `skipped` are those of `engine.job.JobResult`. `fills`, where they are kept, are those of all jobs after
+    each other, each job's up to its of `ends`, int64.
     """
 
     facts: FillFacts
     days: np.ndarray
     daily: np.ndarray
     figures: dict[str, np.ndarray]
+    capital: np.ndarray
     rows: int
     skipped: int
     fills: Fills | None
@@ -66,6 +68,7 @@ def block_of(
     facts: dict[str, Any] = {
         **done.facts._asdict(),
         **done.figures,
+        "capital": done.capital,
         "market_dates": np.full(count, len(done.days)),
         "first_day": np.full(count, first, "datetime64[D]"),
         "last_day": np.full(count, last, "datetime64[D]"),
@@ -125,7 +128,8 @@ def together(context: RunContext, results: Sequence[JobResult]) -> Together | No
     kept = fills if context.keep_fills else None
     facts = fill_facts(fills, ends, with_digests=context.digests)
     rows = (first.rows, first.rows_skipped)
-    return Together(facts, first.market_days, daily, figures, *rows, kept, ends)
+    capital = np.full(len(results), np.nan)
+    return Together(facts, first.market_days, daily, figures, capital, *rows, kept, ends)
 
 
 def _fees(results: Sequence[JobResult]) -> tuple[np.ndarray, np.ndarray]:

@@ -55,6 +55,7 @@ def success(context: RunContext, job: Job, result: JobResult, notes: Sequence[st
         strategy_dates=fills.days(),
         **found.of_fills or fills.metrics()._asdict(),
         metrics=found.metrics,
+        capital=None if result.marked is None else result.marked.capital,
         first_day=int(result.market_days[0]) if result.market_dates else None,
         last_day=int(result.market_days[-1]) if result.market_dates else None,
         rows=result.rows,

@@ -167,6 +167,7 @@ def _receipt(job: Job, result: PortfolioResult, digest: str, faults: Faults) -> 
         max_drawdown=_deepest_fall(result),
         turnover=measures.turnover,
         metrics=_metrics(measures, pnl, result),
+        capital=result.start_capital,
         first_day=int(result.days[0]),
         last_day=int(result.days[-1]),
         notes=tuple(faults.lines()),

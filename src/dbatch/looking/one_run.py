@@ -10,7 +10,9 @@ import numpy as np
 
 from dbatch.errors import StorageError
 from dbatch.metrics.daily import DEFAULT_CAPITAL
+from dbatch.metrics.portfolio import capital_of
 from dbatch.model import Receipt
+from dbatch.results.columns import taken
 from dbatch.results.verified import verified
 from dbatch.schema import FILL_COLUMNS
 from dbatch.upkeep.subject import reading
@@ -20,16 +22,27 @@ _NS_A_DAY = 86_400 * 10**9
 
 @dataclass(frozen=True)
 class RunDays:
-    """A run day by day: `days` int32 since 1970, `pnl` float64 currency of each security on each of them."""
+    """A run day by day: `days` int32 since 1970, `pnl` float64 currency of each security on each of them, and the
+    `capital` in currency that percentages are of."""
 
     days: np.ndarray
     pnl: dict[str, np.ndarray]
+    capital: float = DEFAULT_CAPITAL
+
+    @property
+    def together(self) -> np.ndarray:
+        """Return the P&L of all securities, float64 currency, a value a day."""
+        return np.sum(list(self.pnl.values()), axis=0) if self.pnl else np.zeros(len(self.days))
 
     @property
     def equity(self) -> np.ndarray:
         """Return the capital and all P&L so far, float64 currency, a value a day."""
-        together = np.sum(list(self.pnl.values()), axis=0) if self.pnl else np.empty(0)
-        return DEFAULT_CAPITAL + np.cumsum(together)
+        return self.capital + np.cumsum(self.together)
+
+    def since(self, day: int) -> RunDays:
+        """Return what is left of the run from `day` on, days since 1970."""
+        left = self.days >= day
+        return RunDays(self.days[left], {name: pnl[left] for name, pnl in self.pnl.items()}, self.capital)
 
 
 def run_days(folder: Path, number: int) -> RunDays:
@@ -58,7 +71,9 @@ def run_days(folder: Path, number: int) -> RunDays:
     for security, (own, earned) in daily.items():
         pnl[security] = np.zeros(len(days))
         pnl[security][[places[day] for day in own.tolist()]] = earned
-    return RunDays(np.array(days, np.int32), pnl)
+    places_found = np.array([found.places[key] for key in jobs if key in found.places], np.int64)
+    capital = capital_of(taken(found.facts.column("capital"), places_found).to_pylist())
+    return RunDays(np.array(days, np.int32), pnl, capital)
 
 
 def run_log(folder: Path, number: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from dbatch.errors import UsageError
 
 DEFAULT_CAPITAL: Final = 1_000_000.0
 """What percentages are of when nothing else is said, in the security's currency."""
+
+Capitals: TypeAlias = float | np.ndarray
+"""A capital in currency, the same for all series, or float64, one for each."""
 
 DAYS_PER_YEAR: Final = 252.0
 """Trading days that a year is taken to have."""
@@ -51,26 +54,28 @@ def daily_ratios(
 
 
 def daily_ratios_each(
-    daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL, days_per_year: float = DAYS_PER_YEAR
+    daily_pnl: np.ndarray, *, capital: Capitals = DEFAULT_CAPITAL, days_per_year: float = DAYS_PER_YEAR
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what `daily_ratios` gives for each row of `daily_pnl`, bit for bit: three arrays, NaN for what does not
-    exist. Raises as that does.
+    exist. `capital` is that of all rows, or of each. Raises as that does.
 
     >>> sharpe, sortino, volatility = daily_ratios_each(np.array([[30.0, -10.0], [1.0, 1.0]]), capital=1_000.0)
     >>> volatility.round(3).tolist(), np.isnan(sharpe).tolist()
     ([44.9, 0.0], [False, True])
     """
-    _check(capital, days_per_year)
     rows = np.require(daily_pnl, np.float64, ["C", "W"])
+    capitals = _each(capital, len(rows))
+    _check(float(capitals.min()) if len(rows) else DEFAULT_CAPITAL, days_per_year)
     found = np.empty((len(rows), 3))
-    _loops().day_ratios_each(rows, np.full(len(rows), float(capital)), float(days_per_year), found)
+    _loops().day_ratios_each(rows, capitals, float(days_per_year), found)
     found[~np.isfinite(found)] = np.nan
     sharpe, sortino, volatility = found.T
     return sharpe, sortino, volatility
 
 
-def daily_falls_each(daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL) -> tuple[np.ndarray, np.ndarray]:
+def daily_falls_each(daily_pnl: np.ndarray, *, capital: Capitals = DEFAULT_CAPITAL) -> tuple[np.ndarray, np.ndarray]:
     """Return what `portfolio.daily_drawdowns` gives for rows of finite `daily_pnl`, bit for bit; NaN for any other.
+    `capital` is that of all rows, or of each.
 
     >>> depth, pct = daily_falls_each(np.array([[100.0, -300.0, 50.0]]), capital=900.0)
     >>> depth.tolist(), pct.tolist()
@@ -78,7 +83,7 @@ def daily_falls_each(daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL)
     """
     rows = np.require(daily_pnl, np.float64, ["C", "W"])
     found = np.empty((len(rows), 2))
-    _loops().day_falls_each(rows, float(capital), found)
+    _loops().day_falls_each(rows, _each(capital, len(rows)), found)
     return found[:, 0], found[:, 1] * 100.0
 
 
@@ -97,6 +102,10 @@ def _loops() -> Any:
     from dbatch.metrics import ratios
 
     return ratios
+
+
+def _each(capital: Capitals, rows: int) -> np.ndarray:
+    return np.require(np.broadcast_to(capital, rows), np.float64, ["C", "W"])
 
 
 def _check(capital: float, days_per_year: float) -> None:

@@ -6,12 +6,12 @@ so that whoever gives them by security gets the same bits every time. NaN stands
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from dbatch.metrics.daily import DAYS_PER_YEAR, DEFAULT_CAPITAL
+from dbatch.metrics.daily import DAYS_PER_YEAR, DEFAULT_CAPITAL, Capitals
 
 
 class DailyDrawdowns(NamedTuple):
@@ -72,6 +72,28 @@ def weighted_means(values: np.ndarray, weights: np.ndarray, run_of: np.ndarray, 
     return np.where(sums(counts, run_of, runs) == 1, sums(value, run_of, runs), mean)
 
 
+def capitals(of_jobs: np.ndarray, run_of: np.ndarray, runs: int) -> np.ndarray:
+    """Return what the percentages of each run are of, float64 currency: the sum of its jobs' capitals.
+
+    Of a run with a job that has none of its own (NaN), and of one without jobs, it is the default.
+
+    >>> capitals(np.array([2_000.0, 3_000.0, np.nan]), np.array([0, 0, 1]), 2).tolist()
+    [5000.0, 1000000.0]
+    """
+    total = sums(of_jobs, run_of, runs)
+    return np.where(total > 0.0, total, DEFAULT_CAPITAL)
+
+
+def capital_of(jobs: Iterable[float | None]) -> float:
+    """Return what the percentages of a run are of whose jobs have these capitals, None for one without.
+
+    >>> capital_of([2_000.0, 3_000.0]), capital_of([2_000.0, None])
+    (5000.0, 1000000.0)
+    """
+    of_jobs = np.array([np.nan if capital is None else capital for capital in jobs])
+    return float(capitals(of_jobs, np.zeros(len(of_jobs), np.int64), 1)[0])
+
+
 def united_days(days: Sequence[np.ndarray], daily_pnl: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return the days of several securities together, and the P&L of runs over all of them on each of these days.
 
@@ -92,12 +114,12 @@ def united_days(days: Sequence[np.ndarray], daily_pnl: Sequence[np.ndarray]) -> 
 
 
 def annual_returns_pct(
-    daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL, days_per_year: float = DAYS_PER_YEAR
+    daily_pnl: np.ndarray, *, capital: Capitals = DEFAULT_CAPITAL, days_per_year: float = DAYS_PER_YEAR
 ) -> np.ndarray:
     """Return of each run the mean daily P&L x `days_per_year` in per cent of the capital; NaN without days.
 
-    `daily_pnl` is float64 currency, a row for each run, a column for each day. Nothing is reinvested, so it is not
-    compounded.
+    `daily_pnl` is float64 currency, a row for each run, a column for each day; `capital` is that of all runs, or of
+    each. Nothing is reinvested, so it is not compounded.
 
     >>> annual_returns_pct(np.array([[100.0, -50.0]]), capital=1_000.0, days_per_year=250.0).tolist()
     [625.0]
@@ -109,7 +131,7 @@ def annual_returns_pct(
 
 
 def calmar_ratios(
-    daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL, days_per_year: float = DAYS_PER_YEAR
+    daily_pnl: np.ndarray, *, capital: Capitals = DEFAULT_CAPITAL, days_per_year: float = DAYS_PER_YEAR
 ) -> np.ndarray:
     """Return of each run its annual return / the deepest fall of its daily equity, both in per cent; NaN without one.
 
@@ -146,12 +168,13 @@ def deepest_drawdown(
     return DrawdownDates(float(fall[trough]), int(days[start]), int(days[trough]), end, until - int(days[start]))
 
 
-def daily_drawdowns(daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL) -> DailyDrawdowns:
+def daily_drawdowns(daily_pnl: np.ndarray, *, capital: Capitals = DEFAULT_CAPITAL) -> DailyDrawdowns:
     """Return the deepest fall of each run's equity, `capital` and all P&L up to and with a day, from its peak so far.
 
-    `daily_pnl` is float64 currency, a row for each run, a column for each day. The first peak is `capital` itself, so
-    that a first loss is a drawdown; within a day nothing is seen. The largest percentage may be another drawdown than
-    the largest amount. 0.0 for equity that never falls, NaN for P&L that is not finite.
+    `daily_pnl` is float64 currency, a row for each run, a column for each day; `capital` is that of all runs, or of
+    each. The first peak is `capital` itself, so that a first loss is a drawdown; within a day nothing is seen. The
+    largest percentage may be another drawdown than the largest amount. 0.0 for equity that never falls, NaN for P&L
+    that is not finite.
 
     >>> daily_drawdowns(np.array([[100.0, -300.0, 50.0]]), capital=900.0)
     DailyDrawdowns(depth=array([300.]), pct=array([30.]))
@@ -160,5 +183,5 @@ def daily_drawdowns(daily_pnl: np.ndarray, *, capital: float = DEFAULT_CAPITAL) 
         pnl = np.cumsum(daily_pnl, axis=1)
         peak = np.maximum.accumulate(np.maximum(pnl, 0.0), axis=1)
         fall = peak - pnl
-        share = fall / (capital + peak)
+        share = fall / (np.broadcast_to(capital, len(pnl))[:, np.newaxis] + peak)
         return DailyDrawdowns(fall.max(axis=1, initial=0.0), share.max(axis=1, initial=0.0) * 100.0)

@@ -39,10 +39,10 @@ def day_ratios(daily: Any, capital: float, days_per_year: float) -> tuple[float,
     return sharpe, sortino, deviation * year / capital * 100.0 if varies else 0.0
 
 
-@compiled(ROWS, FLOAT, ROWS)
-def day_falls_each(daily: Any, capital: float, out: Any) -> None:
-    """Write into row k of `out` the deepest fall of the equity that row k of `daily` makes, and the deepest share of
-    peak equity; NaN for P&L that is not finite."""
+@compiled(ROWS, FLOATS, ROWS)
+def day_falls_each(daily: Any, capitals: Any, out: Any) -> None:
+    """Write into row k of `out` the deepest fall of the equity that row k of `daily` and its capital make, and the
+    deepest share of peak equity; NaN for P&L that is not finite."""
     for k in range(daily.shape[0]):
         total = 0.0
         peak = 0.0
@@ -53,7 +53,7 @@ def day_falls_each(daily: Any, capital: float, out: Any) -> None:
             peak = max(peak, total)
             fall = peak - total
             depth = max(depth, fall)
-            share = max(share, fall / (capital + peak))
+            share = max(share, fall / (capitals[k] + peak))
         known = math.isfinite(total)
         out[k, 0] = depth if known else math.nan
         out[k, 1] = share if known else math.nan

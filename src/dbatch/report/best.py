@@ -11,7 +11,7 @@ import numpy as np
 
 from dbatch.looking.fills import each_job, kept_fills
 from dbatch.metrics.breakdown import pnl_by_hour, pnl_by_weekday
-from dbatch.metrics.daily import DEFAULT_CAPITAL
+from dbatch.metrics.portfolio import capital_of
 from dbatch.report.pack import floats, plain_document, text
 from dbatch.results.columns import numbers
 from dbatch.results.daily_pnl import Daily
@@ -29,10 +29,11 @@ _SPECS: Final = "select run, run_id, spec from runs where run in (select value f
 @dataclass(frozen=True)
 class BestDays:
     """Runs on the days that any of them has: `days` int64 since 1970, `pnl` float64 currency by run number and
-    security, a value a day."""
+    security, a value a day; `capital` in currency is what percentages of a run are of."""
 
     days: np.ndarray
     pnl: dict[int, dict[str, np.ndarray]]
+    capital: dict[int, float]
 
     def together(self, run: int) -> np.ndarray:
         """Return the P&L of all securities of `run`, float64 currency a day: its portfolio."""
@@ -47,20 +48,22 @@ def best_days(folder: Path, ledger: Ledger, runs: Sequence[int]) -> BestDays:
     found = {key: daily for key, place in jobs.places.items() if (daily := jobs.daily.of(place)) is not None}
     days = np.unique(np.concatenate([one.days for one in found.values()] or [np.empty(0, np.int64)])).astype(np.int64)
     pnl: dict[int, dict[str, np.ndarray]] = {}
+    capitals: dict[int, list[float | None]] = {}
     for run, security, key in planned:
         if key in found:
             pnl.setdefault(run, {})[security] = _on(days, found[key])
-    return BestDays(days, pnl)
+            capitals.setdefault(run, []).append(jobs.facts.column("capital")[jobs.places[key]].as_py())
+    return BestDays(days, pnl, {run: capital_of(capitals.get(run, ())) for run in runs})
 
 
 def curves(found: BestDays, runs: Sequence[int]) -> dict[str, Any]:
     """Return the days, and of each run the P&L of its securities on them: equity and drawdown follow from these."""
     return {
-        "capital": DEFAULT_CAPITAL,
         "days": floats(found.days.astype(np.float64), "f8"),
         "runs": [
             {
                 "run": run,
+                "capital": found.capital[run],
                 "weekdays": pnl_by_weekday(found.days, found.together(run)).tolist() if len(found.days) else [],
                 "securities": [
                     {"name": text(name), "pnl": floats(pnl)} for name, pnl in found.pnl.get(run, {}).items()

@@ -8,7 +8,6 @@ const RUNS = {
 };
 const METRIC = Object.fromEntries(RUNS.metrics.map((one) => [one.name, one]));
 const PLACE = new Map(Array.from(RUNS.number, (number, place) => [number, place]));
-const CAPITAL = DATA.curves.capital;
 const DAYS = unpack(DATA.curves.days);
 const CURVES = new Map(DATA.curves.runs.map((one) => [one.run, {
   ...one, securities: one.securities.map((security) => ({ name: security.name, pnl: unpack(security.pnl) })),
@@ -121,9 +120,14 @@ function portfolio(run) {
   return sum;
 }
 
-function fall(equity) {
-  let peak = CAPITAL;
+function fall(equity, capital) {
+  let peak = capital;
   return Float64Array.from(equity, (value) => { peak = Math.max(peak, value); return -100 * (1 - value / peak); });
+}
+
+function capitalText(runs) {
+  const capitals = new Set(runs.map((best) => CURVES.get(best.run).capital));
+  return capitals.size === 1 ? `Capital ${write([...capitals][0], "count")}` : "The capital of each run";
 }
 
 const TOGETHER = "mean of these ten";
@@ -141,11 +145,11 @@ function curvesSection() {
     made.legend.replaceChildren(legend(series, off, draw));
     const options = { view, changed: draw, days: true };
     lineChart(made.equity, shown, { ...options, height: 280 });
-    lineChart(made.drawdown, shown.map((one) => ({ ...one, y: fall(one.y) })), { ...options, height: 150, form: "percent", withZero: true });
+    lineChart(made.drawdown, shown.map((one) => ({ ...one, y: fall(one.y, one.capital) })), { ...options, height: 150, form: "percent", withZero: true });
   };
   const options = [["best", "the best ten runs"], ...runs.map((best, place) => [String(best.run), `#${place + 1} by security: ${parametersOf(best)}`])];
   const made2 = section("curves", "Equity and drawdown",
-    `Capital ${write(CAPITAL, "count")} and all realised P&L by day, all securities of a run together as one portfolio; below, the fall from the highest equity so far in per cent. `
+    `${capitalText(runs)} and all P&L by day, all securities of a run together as one portfolio; below, the fall from the highest equity so far in per cent. `
     + "Drag to zoom, double-click to see all, click a name to hide it. Numbers are those of the table above.",
     el("div", { class: "bar" }, menu("show", options, "best", (value) => { state.what = value; off.clear(); draw(); })),
     made.legend, el("h3", {}, "equity"), made.equity, el("h3", {}, "drawdown, %"), made.drawdown);
@@ -156,19 +160,21 @@ function curvesSection() {
 function bestCurves(runs) {
   const ten = runs.slice(0, 10);
   const parts = ten.map((best) => portfolio(best.run));
+  const capitals = ten.map((best) => CURVES.get(best.run).capital);
+  const capital = capitals.reduce((sum, one) => sum + one, 0) / capitals.length;
   const mean = DAYS.map((_, at) => parts.reduce((sum, part) => sum + part[at], 0) / parts.length);
   return [
-    ...ten.map((best, place) => ({ name: `#${place + 1}`, title: parametersOf(best), x: DAYS, y: running(parts[place], CAPITAL), colour: PALETTE[place], width: place ? 1.3 : 2.4 })),
-    ...(ten.length > 1 ? [{ name: ten.length === 10 ? TOGETHER : "mean of these", x: DAYS, y: running(mean, CAPITAL), colour: colour("ink"), dash: "5 4", width: 1.8 }] : []),
+    ...ten.map((best, place) => ({ name: `#${place + 1}`, title: parametersOf(best), x: DAYS, y: running(parts[place], capitals[place]), capital: capitals[place], colour: PALETTE[place], width: place ? 1.3 : 2.4 })),
+    ...(ten.length > 1 ? [{ name: ten.length === 10 ? TOGETHER : "mean of these", x: DAYS, y: running(mean, capital), capital, colour: colour("ink"), dash: "5 4", width: 1.8 }] : []),
   ];
 }
 
 function securityCurves(run) {
-  const { securities } = CURVES.get(run);
+  const { securities, capital } = CURVES.get(run);
   const largest = [...securities].sort((one, other) => size(other.pnl) - size(one.pnl)).slice(0, 9);
   return [
-    { name: "portfolio", x: DAYS, y: running(portfolio(run), CAPITAL), colour: colour("ink"), width: 2.4 },
-    ...largest.map((one, place) => ({ name: one.name, x: DAYS, y: running(one.pnl, CAPITAL), colour: PALETTE[place], width: 1.3 })),
+    { name: "portfolio", x: DAYS, y: running(portfolio(run), capital), capital, colour: colour("ink"), width: 2.4 },
+    ...largest.map((one, place) => ({ name: one.name, x: DAYS, y: running(one.pnl, capital), capital, colour: PALETTE[place], width: 1.3 })),
   ];
 }
 

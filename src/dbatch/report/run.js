@@ -76,7 +76,7 @@ function drawSources() {
 
 function curvesSection() {
   if (RUN_DAYS.length < 2) return null;
-  return section("curves", "Equity and drawdown", `Capital ${write(DATA.days.capital, "count")} and all realised P&L by day. Drag to zoom, double-click to see all, click a name to hide it.`,
+  return section("curves", "Equity and drawdown", `Capital ${write(DATA.days.capital, "count")} and all P&L by day. Drag to zoom, double-click to see all, click a name to hide it.`,
     LEGEND, BOXES.equity, el("h3", {}, "drawdown, %"), BOXES.drawdown);
 }
 

@@ -18,7 +18,7 @@ from dbatch.looking.prices import Prices, prices, stored_sources
 from dbatch.looking.query import runs_table
 from dbatch.looking.tables import PARAMETER, Tables, read_tables
 from dbatch.metrics.breakdown import pnl_by_hour, pnl_by_weekday
-from dbatch.metrics.daily import DEFAULT_CAPITAL, daily_ratios
+from dbatch.metrics.daily import daily_ratios
 from dbatch.metrics.portfolio import daily_drawdowns
 from dbatch.model import Security
 from dbatch.report.best import specs
@@ -111,11 +111,11 @@ def _facts(folder: Path, facts: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _metrics(row: Mapping[str, Any], days: RunDays, jobs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the run's metrics; of a plain run, which keeps none, those that its days and jobs give."""
-    pnl = np.sum(list(days.pnl.values()), axis=0) if days.pnl else np.empty(0)
+    pnl = days.together
     own = dict(row)
     if len(pnl) and own.get("total_pnl") is None and own.get("status") == "success":
-        fall = daily_drawdowns(pnl[None, :])
-        ratios = daily_ratios(pnl)._asdict()
+        fall = daily_drawdowns(pnl[None, :], capital=days.capital)
+        ratios = daily_ratios(pnl, capital=days.capital)._asdict()
         own |= ratios | {"max_dd": fall.depth[0], "max_dd_pct": fall.pct[0], "realized_pnl": pnl.sum()}
         own["turnover"] = sum(job["turnover"] or 0.0 for job in jobs)
     own["days"] = len(days.days)
@@ -134,11 +134,10 @@ def _jobs(jobs: Sequence[Mapping[str, Any]]) -> Packed:
 
 
 def _days(days: RunDays) -> Packed:
-    together = np.sum(list(days.pnl.values()), axis=0) if days.pnl else np.zeros(len(days.days))
     return {
-        "capital": DEFAULT_CAPITAL,
+        "capital": days.capital,
         "days": floats(days.days.astype(np.float64), "f8"),
-        "weekdays": pnl_by_weekday(days.days, together).tolist() if len(days.days) else [],
+        "weekdays": pnl_by_weekday(days.days, days.together).tolist() if len(days.days) else [],
         "securities": [{"name": text(name), "pnl": floats(pnl)} for name, pnl in days.pnl.items()],
     }
 

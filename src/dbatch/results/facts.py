@@ -6,7 +6,7 @@ A job that did not succeed has none; its receipt is text, and lies in the ledger
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ FACT_KINDS: Final[Mapping[str, Kind]] = {
     "market_dates": "int",
     "strategy_dates": "int",
     **_METRIC_KINDS,
+    "capital": "float",
     "first_day": "date",
     "last_day": "date",
     "rows": "int",
@@ -38,9 +39,11 @@ FACT_KINDS: Final[Mapping[str, Kind]] = {
     "peak_rss_mb": "float",
     "words": "text",
 }
-"""The columns of facts in their order; `words` is JSON of what the job said beside its results, null for nothing."""
+"""The columns of facts in their order; `capital` is null for a job that has none of its own, and in parts from before
+it was kept; `words` is JSON of what the job said beside its results, null for nothing."""
 
 _PLAIN: Final = [name for name in FACT_KINDS if name not in (*JOB_METRIC_COLUMNS, "words")]
+_LATER: Final = ("capital", "fees")
 _WORDS: Final = ("notes", "details", "output")
 _DATES: Final = frozenset(name for name, kind in _METRIC_KINDS.items() if kind == "date")
 _NOT_NULL: Final = ("realized_pnl", "max_drawdown", "turnover")
@@ -61,6 +64,14 @@ def receipts_with_facts(keys: Sequence[str], securities: Sequence[str], facts: p
     columns = [_plain(facts.column(name), kind) for name, kind in FACT_KINDS.items()]
     rows = zip(keys, securities, *columns, strict=True)
     return [_receipt(key, security, dict(zip(FACT_KINDS, row, strict=True))) for key, security, *row in rows]
+
+
+def with_later_facts(table: pa.Table, names: Collection[str]) -> pa.Table:
+    """Return `table`, read from a part, with those of `names` that parts did not have once: null."""
+    for name in _LATER:
+        if name in names and name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), pa.float64()))
+    return table
 
 
 def words_text(notes: Sequence[str], details: str = "", output: str = "") -> str | None:

@@ -66,6 +66,10 @@ class JobTable:
         """Return a column of dates in the facts as days since 1970, float64, NaN where there is none."""
         return numbers(taken(self.found.facts.column(name), self.places).cast(pa.int32()))
 
+    def capitals(self) -> np.ndarray:
+        """Return the capital of each job, float64 currency, NaN where it has none of its own."""
+        return numbers(taken(self.found.facts.column("capital"), self.places))
+
     def words(self, at: int) -> Words:
         """Return what the job in row `at` said."""
         return self.others[at].words if at in self.others else self.found.words(int(self.places[at]))

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from dbatch.errors import StorageError
 from dbatch.model import Receipt
 from dbatch.results.columns import in_one
-from dbatch.results.facts import FACT_KINDS, receipts_with_facts
+from dbatch.results.facts import FACT_KINDS, receipts_with_facts, with_later_facts
 from dbatch.results.part_rows import PartBlock, PartRow, Rows, fill_count, keys_of, placed_receipts, table_of_rows
 from dbatch.results.publish import parquet_bytes, write_atomically
 from dbatch.results.receipt_text import placed, receipt_of
@@ -157,7 +157,8 @@ def receipts_in(output_dir: Path, part: str) -> list[Receipt]:
         raise StorageError(f"{path}: {error}") from error
     sha256 = file_hash(path) or ""
     keys, securities, texts = (table.column(name).to_pylist() for name in ("key", "security", "receipt"))
-    found = receipts_with_facts(keys, securities, table.select(list(FACT_KINDS)))
+    facts = with_later_facts(table, FACT_KINDS).select(list(FACT_KINDS))
+    found = receipts_with_facts(keys, securities, facts)
     receipts = [receipt_of(text) if text else receipt for text, receipt in zip(texts, found, strict=True)]
     return [placed(receipt, part=part, row=number, sha256=sha256) for number, receipt in enumerate(receipts)]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from dbatch.metrics.daily import equity
+from dbatch.metrics.daily import DEFAULT_CAPITAL, equity
 from dbatch.metrics.portfolio import united_days
 from dbatch.results.columns import csv_bytes
 from dbatch.results.daily_pnl import Daily
@@ -18,10 +18,10 @@ _EPOCH: Final = dt.date(1970, 1, 1).toordinal()
 _POSITION: Final = ("security", "position", "realized_pnl", "total_pnl")
 
 
-def equity_csv(daily: Sequence[Daily]) -> bytes:
+def equity_csv(daily: Sequence[Daily], capital: float = DEFAULT_CAPITAL) -> bytes:
     """Return `date, pnl, equity` of all securities of a run together, currency, a row a day.
 
-    `daily` is the P&L of each security; the equity begins with the capital that percentages are of.
+    `daily` is the P&L of each security; the equity begins with `capital`, that of the run.
 
     >>> days = np.array([20_193, 20_194], np.int32)
     >>> print(equity_csv([Daily(days, np.array([5.0, -1.5]))]).decode(), end="")
@@ -32,7 +32,7 @@ def equity_csv(daily: Sequence[Daily]) -> bytes:
     days, together = united_days([one.days for one in daily], [one.pnl[np.newaxis] for one in daily])
     pnl = together[0]
     dates = [dt.date.fromordinal(_EPOCH + day).isoformat() for day in days.tolist()]
-    rows = zip(dates, pnl.tolist(), equity(pnl).tolist(), strict=True)
+    rows = zip(dates, pnl.tolist(), equity(pnl, capital=capital).tolist(), strict=True)
     return csv_bytes([("date", "pnl", "equity"), *rows])
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from dbatch.metrics.portfolio import capital_of
 from dbatch.model import Receipt
 from dbatch.quick_json import parsed
 from dbatch.results.columns import csv_bytes, numbers, taken, utf8
@@ -104,11 +105,12 @@ def run_folders(facts: Mapping[str, Any], ledger: Ledger, summary: TextColumns, 
 
 @dataclass(frozen=True)
 class _Row:
-    """A job of a run: what the manifest says of it, what it said itself, and its daily P&L."""
+    """A job of a run: what the manifest says of it, what it said itself, its daily P&L, and the capital of its own."""
 
     record: dict[str, Any]
     words: Words
     daily: Daily | None
+    capital: float | None
 
 
 def _chosen(statuses: Sequence[str | None], jobs: JobTable) -> np.ndarray:
@@ -128,14 +130,15 @@ def _chosen(statuses: Sequence[str | None], jobs: JobTable) -> np.ndarray:
 def _rows(jobs: JobTable, rows: np.ndarray) -> Iterator[_Row]:
     """Yield the jobs in `rows` of the table."""
     table = taken(jobs.table, rows)
-    lies = taken(jobs.found.facts.select(["part", "row"]), jobs.places[rows])
+    lies = taken(jobs.found.facts.select(["part", "row", "capital"]), jobs.places[rows])
     columns = {name: table.column(name).to_pylist() for name in _RECORD if name in JOB_KINDS}
     columns["part"] = [None if part is None else jobs.found.parts[part] for part in lies.column("part").to_pylist()]
     columns["row"] = lies.column("row").to_pylist()
     columns["error"] = [jobs.others[row].error if row in jobs.others else None for row in rows.tolist()]
     records = zip(*(columns[name] for name in _RECORD), strict=True)
-    for row, record in zip(rows.tolist(), records, strict=True):
-        yield _Row(dict(zip(_RECORD, record, strict=True)), jobs.words(row), jobs.daily(row))
+    capitals = lies.column("capital").to_pylist()
+    for row, record, capital in zip(rows.tolist(), records, capitals, strict=True):
+        yield _Row(dict(zip(_RECORD, record, strict=True)), jobs.words(row), jobs.daily(row), capital)
 
 
 def _folder(
@@ -152,9 +155,11 @@ def _folder(
         owners = {name: (record["security"], record["key"]) for name, record in zip(names, good, strict=True)}
         texts[SUMMARY_NAME] = _summary(records)
         texts[POSITIONS_NAME] = positions_csv(good)
-        account = [job.daily for job in jobs if job.daily is not None]
+        account = [(job.daily, job.capital) for job in jobs if job.daily is not None]
         if len(account) == len(good):
-            texts[EQUITY_NAME] = equity_csv(account)
+            texts[EQUITY_NAME] = equity_csv(
+                [daily for daily, _ in account], capital_of(capital for _, capital in account)
+            )
     manifest = {
         "schema": "dbatch.batch_run/1",
         **{name: run[name] for name in ("run_id", "run_index", "batch_name", "status", "runtime_sec")},

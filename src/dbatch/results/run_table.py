@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from dbatch.metrics.daily import daily_falls_each, daily_ratios_each
-from dbatch.metrics.portfolio import shares, sums, united_days, weighted_means
+from dbatch.metrics.portfolio import capitals, shares, sums, united_days, weighted_means
 from dbatch.results.columns import Kind, array_of
 from dbatch.results.job_table import JobTable
 from dbatch.results.planned import Runs
@@ -90,12 +90,13 @@ def _added_up(jobs: JobTable, runs: int) -> Numbers:
 
 
 class RunsAlike(NamedTuple):
-    """Runs over the same days: their places among all runs, `days` int since 1970, and what they earned on each of
-    them, float64 currency, a row per run."""
+    """Runs over the same days: their places among all runs, `days` int since 1970, what they earned on each of them,
+    float64 currency, a row per run, and what percentages of each are of, float64 currency."""
 
     places: np.ndarray
     days: np.ndarray
     pnl: np.ndarray
+    capital: np.ndarray
 
 
 def runs_alike(jobs: JobTable, runs: int) -> Iterator[RunsAlike]:
@@ -106,6 +107,7 @@ def runs_alike(jobs: JobTable, runs: int) -> Iterator[RunsAlike]:
     daily = jobs.found.daily
     counts = np.bincount(jobs.run_of, minlength=runs)
     starts = np.cumsum(counts) - counts
+    capital = capitals(jobs.capitals(), jobs.run_of, runs)
     for count in np.unique(counts[counts > 0]).tolist():
         some = np.flatnonzero(counts == count)
         places = jobs.places[starts[some, np.newaxis] + np.arange(count)]
@@ -116,7 +118,8 @@ def runs_alike(jobs: JobTable, runs: int) -> Iterator[RunsAlike]:
             for start in range(0, len(alike), _RUNS_AT_ONCE):
                 here = alike[start : start + _RUNS_AT_ONCE]
                 pnl = [daily.together(places[here, at]) for at in range(count)]
-                yield RunsAlike(some[here], *united_days([daily.days[one] for one in days[here[0]].tolist()], pnl))
+                union = united_days([daily.days[one] for one in days[here[0]].tolist()], pnl)
+                yield RunsAlike(some[here], *union, capital[some[here]])
 
 
 def _equal_rows(rows: np.ndarray) -> list[np.ndarray]:
@@ -134,7 +137,8 @@ def _from_days(jobs: JobTable, runs: int) -> Numbers:
     """Return what the P&L of the days gives, for those runs all of whose jobs have it."""
     columns = {name: np.full(runs, np.nan) for name in _DAILY_COLUMNS}
     for some in runs_alike(jobs, runs):
-        found = (*daily_ratios_each(some.pnl), *daily_falls_each(some.pnl))
+        ratios = daily_ratios_each(some.pnl, capital=some.capital)
+        found = (*ratios, *daily_falls_each(some.pnl, capital=some.capital))
         for values, column in zip(found, columns.values(), strict=True):
             column[some.places] = values
     return columns

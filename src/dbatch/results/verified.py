@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from dbatch.quick_json import parsed
 from dbatch.results.columns import array_of
 from dbatch.results.daily_pnl import DailyPnl, Gathering
-from dbatch.results.facts import FACT_KINDS, fact_table
+from dbatch.results.facts import FACT_KINDS, fact_table, with_later_facts
 from dbatch.results.ledger import Ledger
 from dbatch.results.part import file_hash
 
@@ -133,7 +133,7 @@ def _read(path: Path, columns: list[str]) -> pa.Table | None:
     """Return what a part holds of its jobs in `columns`; None: it was taken away since, or published damaged."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            return file.read(columns=columns, use_threads=False)
+            return with_later_facts(file.read(columns=columns, use_threads=False), columns)
     except (OSError, pa.ArrowException):
         return None
 

@@ -59,7 +59,7 @@ def run_figures(results: BatchResults, *, trials: int, drawing: Drawing) -> RunF
     found = {name: np.full(count, np.nan) for name in _OF_DAYS}
     for some in results.alike:
         days[some.places] = len(some.days)
-        found["calmar"][some.places] = calmar_ratios(some.pnl)
+        found["calmar"][some.places] = calmar_ratios(some.pnl, capital=some.capital)
         if len(some.days) < FEWEST_DAYS:
             continue
         shape = moments(some.pnl)

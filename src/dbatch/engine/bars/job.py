@@ -92,7 +92,8 @@ def bars_together(
     columns = columns_of_figures(*passed[1:])
     figures = {name: columns[name] for name in FIGURES}
     rows = (len(bars), strategy.warm_up)
-    return Together(joined_facts(facts), passed.days, passed.daily, figures, *rows, kept, all_ends)
+    capital = passed.amounts[:, 3]
+    return Together(joined_facts(facts), passed.days, passed.daily, figures, capital, *rows, kept, all_ends)
 
 
 def _facts_and_fills(context: RunContext, fills: Fills, ends: np.ndarray) -> tuple[FillFacts, np.ndarray, Fills]:
