@@ -18,11 +18,8 @@ from dbatch.results.objective import objective_of
 from dbatch.testing.bar_contract import synthetic_bars
 
 SAMPLE = str(sample_path())
-NUMBERS = [
-    name
-    for name in FACT_KINDS
-    if name not in ("digest", "first_day", "last_day", "runtime_sec", "peak_rss_mb", "words")
-]
+NOT_IN_RESULTS = {"digest", "first_day", "last_day", "runtime_sec", "peak_rss_mb", "words", "capital"}
+NUMBERS = [name for name in FACT_KINDS if name not in NOT_IN_RESULTS]
 
 
 def scanned(strategy: str, grid: dict[str, Any], workers: int = 2, **base: Any) -> Scan:
