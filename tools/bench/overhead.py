@@ -24,6 +24,11 @@ TARGET: Final = 0.1
 FEW: Final = 100
 NAIVE: Final = "dask"
 WAYS: Final = ("compiled", "plain")
+_HEAD: Final = [
+    (name, width)
+    for what, width in (("all, wall", 11), ("all, CPU", 11), ("further, wall", 15), ("further, CPU", 14))
+    for name, width in ((what, width), ("ratio", 8))
+]
 
 TASK_A_JOB = """
 import sys
@@ -112,13 +117,15 @@ def measure(folder: Path, jobs: int, runs: int) -> dict[str, list[Turn]]:
 class Row:
     """Medians of one way over all turns, and of their shares of what `NAIVE` took in the same turn.
 
-    `whole_ms` is the wall time of all divided by the jobs. `wall_ms` and `cpu_ms` leave starting and ending out: what a
-    further job takes.
+    `whole_ms` is the wall time of all divided by the jobs, `whole_cpu_ms` the CPU. `wall_ms` and `cpu_ms` leave
+    starting and ending out: what a further job takes.
     """
 
     way: str
     whole_ms: float
     whole_ratio: float
+    whole_cpu_ms: float
+    whole_cpu_ratio: float
     wall_ms: float
     wall_ratio: float
     cpu_ms: float
@@ -126,7 +133,7 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        return self.way == NAIVE or self.cpu_ratio <= TARGET
+        return self.way == NAIVE or max(self.whole_cpu_ratio, self.cpu_ratio) <= TARGET
 
 
 def row(way: str, turns: dict[str, list[Turn]], jobs: int) -> Row:
@@ -134,6 +141,7 @@ def row(way: str, turns: dict[str, list[Turn]], jobs: int) -> Row:
     pairs = list(zip(turns[way], turns[NAIVE], strict=True))
     measures = (
         lambda turn: turn.whole.wall / jobs * 1e3,
+        lambda turn: turn.whole.cpu / jobs * 1e3,
         lambda turn: (turn.whole.wall - turn.few.wall) / (jobs - FEW) * 1e3,
         lambda turn: (turn.whole.cpu - turn.few.cpu) / (jobs - FEW) * 1e3,
     )
@@ -147,11 +155,11 @@ def row(way: str, turns: dict[str, list[Turn]], jobs: int) -> Row:
 def table(rows: Sequence[Row], jobs: int) -> str:
     """Return `rows` as text for people."""
     lines = [
-        f"ms a job, {jobs:,} jobs that do nothing, {WORKERS} workers; target: CPU of a further job <= {TARGET}",
-        f"{'':10}{'all, wall':>11}{'ratio':>8}{'further, wall':>15}{'ratio':>8}{'further, CPU':>14}{'ratio':>8}",
+        f"ms a job, {jobs:,} jobs that do nothing, {WORKERS} workers; target: CPU <= {TARGET}",
+        "".ljust(10) + "".join(name.rjust(width) for name, width in _HEAD),
     ]
     lines += [
-        f"{one.way:10}{one.whole_ms:11.3f}{one.whole_ratio:8.3f}{one.wall_ms:15.3f}{one.wall_ratio:8.3f}"
+        f"{one.way:10}{one.whole_ms:11.3f}{one.whole_ratio:8.3f}{one.whole_cpu_ms:11.3f}{one.whole_cpu_ratio:8.3f}{one.wall_ms:15.3f}{one.wall_ratio:8.3f}"
         f"{one.cpu_ms:14.3f}{one.cpu_ratio:8.3f}"
         for one in rows
     ]
