@@ -100,3 +100,10 @@ def test_a_process_that_ends_leaves_its_modules_as_they_are() -> None:
     assert after_command("--version", ask="*(['frozen'] if __import__('gc').get_freeze_count() > 10_000 else [])") == {
         "frozen"
     }
+
+
+def test_a_command_that_asks_duckdb_says_nothing_of_what_it_leaves(batch: Path) -> None:
+    command = [sys.executable, "-m", "dbatch", "sql", str(batch), "select count(*) as n from runs"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert (done.stdout.split(), done.stderr) == (["n", "4"], "")
