@@ -208,3 +208,9 @@ def test_the_equity_is_marked_bar_by_bar_with_its_deepest_fall_and_its_days(bars
 def test_bars_of_the_warm_up_are_not_traded(bars_of: Bars) -> None:
     strategy = SignalStrategy(Parameters, lambda bars, _: np.ones(len(bars)), execution_of, warm_up=1)
     assert fills(run_job(strategy, "ABC", {}, [bars_of(*UP)])) == [(80, 14.0)]  # decided at 12.5
+
+
+def test_signals_that_are_never_known_are_told_and_those_that_stand_aside_are_not(bars_of: Bars) -> None:
+    assert follow(bars_of(*UP), NAN, NAN, NAN).notes == ("no fill: the signals have no value at any of 3 bars",)
+    assert follow(bars_of(*UP), NAN, NAN, 0).notes == ()
+    assert follow(bars_of(*UP), NAN, 1, 1).notes == ()

@@ -179,6 +179,9 @@ def test_over_bars_each_outcome_is_that_of_the_job_alone(
     assert any(fall and fall < "1970" for fall in falls)  # days before 1970 have numbers below zero
     for job, outcome in zip(jobs, found, strict=True):
         assert same(outcome, run_one(bar_context, job))
+        too_long = job.section["slow"] == 700
+        note = "no fill: mean_of_closes(slow=700) has no value at any of 600 bars"
+        assert outcome.receipt.notes == ((note,) if too_long else ())
 
 
 def test_fills_that_are_not_kept_are_not_published_and_leave_the_same_facts(context: RunContext) -> None:

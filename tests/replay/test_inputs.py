@@ -251,6 +251,17 @@ def test_a_folder_that_is_not_there_or_no_runs_is_refused(tmp_path: Path) -> Non
         replay(tmp_path, "AAA")
 
 
+def test_a_run_of_a_batch_is_refused_with_the_command_that_computes_it_alone(
+    tmp_path: Path, batches: Any, write_batch: Run
+) -> None:
+    folder = write_batch(tmp_path / "b", [batches.MadeRun({"AAA": "success"}, run_id="size_2", parameters={"size": 2})])
+    alone = "dbatch run --strategy made_up --data /ticks --set size=2 --output-dir DIR, then dbatch replay DIR AAA"
+    with pytest.raises(OutputError, match=f"a run of a batch; what is computed alone can be replayed: {alone}"):
+        replay(folder / "runs" / "0000_size_2", "AAA")
+    with pytest.raises(OutputError, match="b: a batch; dbatch replay of one of its runs/ says how"):
+        replay(folder, "AAA")
+
+
 def test_a_manifest_without_the_facts_is_refused(ran: Run) -> None:
     folder = ran("v1_baseline")
     edit_manifest(folder, lambda manifest: manifest["data"]["securities"]["AAA"].pop("read_as"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ class Together(NamedTuple):
     has the columns of `schema.METRIC_COLUMNS` and `JOB_METRIC_COLUMNS`, a value a job: NaN and NaT for what does not
     exist. `capital` float64 currency is what their percentages are of, NaN for a job without a capital of its own.
     `rows` and `skipped` are those of `engine.job.JobResult`. `fills`, where they are kept, are those of all jobs after
-    each other, each job's up to its of `ends`, int64.
+    each other, each job's up to its of `ends`, int64. `notes` are words about some of the jobs, by their places.
     """
 
     facts: FillFacts
@@ -57,6 +58,7 @@ class Together(NamedTuple):
     skipped: int
     fills: Fills | None
     ends: np.ndarray
+    notes: Mapping[int, tuple[str, ...]] = MappingProxyType({})
 
 
 def block_of(
@@ -64,6 +66,9 @@ def block_of(
 ) -> PartBlock:
     """Return the rows of a part for `jobs`, which gave what is `done`, in `seconds` each."""
     count = len(jobs)
+    words = [words_text(notes)] * count
+    for place, own in done.notes.items():
+        words[place] = words_text((*notes, *own))
     first, last = (done.days[0], done.days[-1]) if len(done.days) else ("NaT", "NaT")
     facts: dict[str, Any] = {
         **done.facts._asdict(),
@@ -76,7 +81,7 @@ def block_of(
         "rows_skipped": np.full(count, done.skipped),
         "runtime_sec": np.full(count, seconds),
         "peak_rss_mb": np.full(count, recent_peak_rss_mb()),
-        "words": [words_text(notes)] * count,
+        "words": words,
     }
     kept = None if done.fills is None else fill_table(done.fills)
     keys = [job.key for job in jobs]

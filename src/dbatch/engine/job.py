@@ -30,7 +30,7 @@ class JobResult:
     `realized_pnl` is the running total after the last fill, `position` the shares held at the end, `market_days`
     the days with prints (int64 days since 1970, rising), `last_price` that of the last print (None without one),
     `rows` the rows given, `rows_skipped` those outside the strategy's view. `marked` is the equity marked to market, of
-    a compiled or vectorised strategy over bars; None of any other.
+    a compiled or vectorised strategy over bars; None of any other. `notes` are words to people.
     """
 
     fills: Fills
@@ -41,6 +41,7 @@ class JobResult:
     rows: int
     rows_skipped: int
     marked: Marked | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def market_dates(self) -> int:

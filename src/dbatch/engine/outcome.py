@@ -60,7 +60,7 @@ def success(context: RunContext, job: Job, result: JobResult, notes: Sequence[st
         last_day=int(result.market_days[-1]) if result.market_dates else None,
         rows=result.rows,
         rows_skipped=result.rows_skipped,
-        notes=(*notes, *found.complaints),
+        notes=(*notes, *result.notes, *found.complaints),
         runtime_sec=seconds,
         peak_rss_mb=recent_peak_rss_mb() if context.sweep and not context.isolated else peak_rss_mb(),
     )

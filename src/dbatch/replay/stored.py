@@ -11,6 +11,8 @@ from typing import Any
 
 from dbatch.errors import DataNotFoundError, OutputError
 from dbatch.model import FeeRules, Receipt, Security, Source, StrategyRef, Window
+from dbatch.replay.alone import run_command
+from dbatch.results.batch_names import BATCH_MANIFEST_NAME, BATCH_RUN_SCHEMA
 from dbatch.results.folder import MANIFEST_NAME
 from dbatch.results.ledger import read_receipts
 
@@ -46,6 +48,11 @@ def stored_job(run_dir: Path, security: str) -> StoredJob:
     the security; DataNotFoundError for a security that was not in the run.
     """
     manifest = _manifest(run_dir)
+    if isinstance(manifest, dict) and manifest.get("schema") == BATCH_RUN_SCHEMA:
+        raise OutputError(
+            f"{run_dir}: a run of a batch; what is computed alone can be replayed: {run_command(manifest)}, "
+            f"then dbatch replay DIR {security}"
+        )
     try:
         name = _spelling(security, list(manifest["request"]["jobs"]), run_dir)
         facts = manifest["data"]["securities"][name]
@@ -78,6 +85,8 @@ def _manifest(run_dir: Path) -> Any:
     if not run_dir.is_dir():
         raise OutputError(f"{run_dir}: no such folder; a replay needs the output folder of a run")
     path = run_dir / MANIFEST_NAME
+    if (run_dir / BATCH_MANIFEST_NAME).is_file():
+        raise OutputError(f"{run_dir}: a batch; dbatch replay of one of its runs/ says how to compute that run alone")
     if not path.is_file():
         raise OutputError(f"{run_dir}: not the output folder of a run: there is no {MANIFEST_NAME}")
     try:

@@ -6,6 +6,9 @@ from typing import Final
 
 RESULTS_NAME: Final = "results.parquet"
 BATCH_MANIFEST_NAME: Final = "batch_manifest.json"
+BATCH_RUN_SCHEMA: Final = "dbatch.batch_run/1"
+"""What the manifest of a batch's run says that it is."""
+
 BATCH_SUMMARY_NAME: Final = "batch_summary"
 """Without the ending: it is there as .csv, .json and .parquet."""
 

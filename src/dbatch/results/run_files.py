@@ -15,6 +15,7 @@ import numpy as np
 from dbatch.metrics.portfolio import capital_of
 from dbatch.model import Receipt
 from dbatch.quick_json import parsed
+from dbatch.results.batch_names import BATCH_RUN_SCHEMA
 from dbatch.results.columns import csv_bytes, numbers, taken, utf8
 from dbatch.results.daily_pnl import Daily
 from dbatch.results.export import SUMMARY_COLUMNS, summary_cells
@@ -161,7 +162,7 @@ def _folder(
                 [daily for daily, _ in account], capital_of(capital for _, capital in account)
             )
     manifest = {
-        "schema": "dbatch.batch_run/1",
+        "schema": BATCH_RUN_SCHEMA,
         **{name: run[name] for name in ("run_id", "run_index", "batch_name", "status", "runtime_sec")},
         "config_hash": spec.get("params_hash"),
         "git_commit_hash": run["git_commit_hash"],

@@ -12,6 +12,7 @@ from dbatch.data.bars import BarBlock, bar_block, joined_bars
 from dbatch.engine.bars.figures import FIGURES, columns_of_figures
 from dbatch.engine.bars.follow import follower
 from dbatch.engine.bars.passage import pass_through, run_sets
+from dbatch.engine.bars.silence import why_silent
 from dbatch.engine.block import FillFacts, Together, fill_facts
 from dbatch.engine.block import joined as joined_facts
 from dbatch.engine.fills import NO_FILLS, Fills, fill_columns, fills_of_trades
@@ -93,7 +94,10 @@ def bars_together(
     figures = {name: columns[name] for name in FIGURES}
     rows = (len(bars), strategy.warm_up)
     capital = passed.amounts[:, 3]
-    return Together(joined_facts(facts), passed.days, passed.daily, figures, capital, *rows, kept, all_ends)
+    done = joined_facts(facts)
+    silent = np.flatnonzero(done.trades == 0).tolist()
+    notes = {place: own for place in silent if (own := why_silent(compiled, sections[place], bars))}
+    return Together(done, passed.days, passed.daily, figures, capital, *rows, kept, all_ends, notes)
 
 
 def _facts_and_fills(context: RunContext, fills: Fills, ends: np.ndarray) -> tuple[FillFacts, np.ndarray, Fills]:
@@ -122,12 +126,24 @@ def _run(
     strategy = follower(handler) if isinstance(handler, SignalStrategy) else handler
     last_price = float(bars.closes[-1])
     found = run_sets(strategy, sections, bars)
-    return [_result(fills, marked, last_price, len(bars), strategy.warm_up) for fills, marked in found]
+    return [
+        _result(
+            fills,
+            marked,
+            last_price,
+            len(bars),
+            strategy.warm_up,
+            () if len(fills) else why_silent(strategy, section, bars),
+        )
+        for (fills, marked), section in zip(found, sections, strict=True)
+    ]
 
 
-def _result(fills: Fills, marked: Marked, last_price: float, rows: int, skipped: int) -> JobResult:
+def _result(
+    fills: Fills, marked: Marked, last_price: float, rows: int, skipped: int, notes: tuple[str, ...]
+) -> JobResult:
     position, pnl = (int(fills.positions[-1]), float(fills.pnl[-1])) if len(fills) else (0, 0.0)
-    return JobResult(fills, position, pnl, marked.days, last_price, rows, skipped, marked)
+    return JobResult(fills, position, pnl, marked.days, last_price, rows, skipped, marked, notes)
 
 
 def _run_python(
