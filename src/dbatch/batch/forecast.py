@@ -19,11 +19,12 @@ from dbatch.results.ledger import LEDGER_NAME, reading_ledger
 from dbatch.results.run_files import MOST_FOLDERS
 
 _BYTES_AN_EVENT: Final = {"parquet": 6, "csv": 40, "excel": 20}
-_SEC_AN_EVENT: Final = {True: 20e-9, False: 6e-6}
+_SEC_AN_EVENT: Final = {True: 10e-9, False: 6e-6}
+_SEC_A_BAR: Final = 4e-9
 """Of a compiled strategy, and of a plain handler that could not be tried: with an order book and some arithmetic."""
 
-_START_SEC: Final = 2.5
-_DRIVER_SEC_A_JOB: Final = 0.8e-3
+_START_SEC: Final = 1.8
+_DRIVER_SEC_A_JOB: Final = 0.12e-3
 _CHILD_SEC: Final = 0.1
 _DRIVER_MB: Final = 150.0
 _DRIVER_BYTES_A_JOB: Final = 6_000
@@ -143,7 +144,9 @@ def _pace(
             tried[context.strategy] = seconds_an_event(context, jobs_of([task])[0])
         measured = tried.get(context.strategy)
         by = f"by the first {EVENTS:,} events" if measured else "by the number of events; a guess"
-        found[task.source.run_id] = measured or _SEC_AN_EVENT[context.compiled], by
+        is_pass = context.compiled and bool(task.source.security.source.bars)
+        guess = _SEC_A_BAR if is_pass else _SEC_AN_EVENT[context.compiled]
+        found[task.source.run_id] = measured or guess, by
     return found
 
 
