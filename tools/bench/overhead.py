@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -62,10 +63,16 @@ class Turn:
 
 
 def timed(command: Sequence[str | Path], folder: Path) -> Cost:
-    """Return what `command` costs in `folder`; raises CalledProcessError when it fails."""
+    """Return what `command` costs in `folder`; raises CalledProcessError when it fails.
+
+    Python keeps the bytecode of all modules, ours as Dask's, whatever the caller's environment says of that.
+    """
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.perf_counter()
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    subprocess.run(command, cwd=folder, env=environment, check=True, **quiet)
     wall = time.perf_counter() - begin
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Cost(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)

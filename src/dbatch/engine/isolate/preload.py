@@ -12,6 +12,8 @@ from enum import IntFlag
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
 import dbatch.metrics
 from dbatch.model import RunContext
 from dbatch.one_thread import one_thread_each
@@ -29,7 +31,7 @@ class Needs(IntFlag):
 _ALWAYS: Final = ("dbatch.data.csv", "dbatch.data.parquet", "dbatch.engine.unit")
 _METRICS: Final = [module.name for module in pkgutil.iter_modules(dbatch.metrics.__path__, "dbatch.metrics.")]
 _MODULES: Final = {
-    Needs.PANDAS: ("pandas",),
+    Needs.PANDAS: ("pandas", "pyarrow.pandas_compat"),
     Needs.METRICS: ("dbatch.engine.performance", *_METRICS),
     Needs.KERNEL: ("dbatch.engine.kernel",),
 }
@@ -59,6 +61,7 @@ def preload(needs: Needs) -> None:
     for name in names:
         with suppress(Exception):  # the job that needs it will say what is wrong
             importlib.import_module(name)
+    pa.allocate_buffer(1)  # Arrow asks for a gigabyte of addresses with the first: before children have their limits
     from dbatch.plugins.modules import modules_in
 
     modules_in(Path(os.devnull))  # it looks once where each module is installed, which takes most of a first import
