@@ -1,4 +1,4 @@
-"""dbatch: batch backtests of tick strategies on Dask, one security a partition, the parallel answer the serial one.
+"""dbatch: batch backtests of strategies on Dask, one security a partition, the parallel answer the serial one.
 
 The public names are loaded on first use, so that `import dbatch` costs nothing.
 """

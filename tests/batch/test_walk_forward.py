@@ -82,6 +82,14 @@ def bars(tmp_path: Path) -> Path:
     return tmp_path / "walk.csv"
 
 
+def test_nothing_to_choose_from_is_refused_by_its_own_name(dbatch: Callable[..., Any], bars: Path) -> None:
+    command = ["walk-forward", "-s", "sma_cross", "--data", bars, "--train", 12, "--test", 8]
+    nothing, unknown = dbatch(*command), dbatch(*command, "--grid", "quick=1,2")
+    assert (nothing.returncode, unknown.returncode) == (2, 2)
+    assert nothing.stderr == "error: walk-forward: has nothing to choose from, must have a --grid KEY=V,V,..\n"
+    assert unknown.stderr.startswith("error: walk-forward: grid.quick: unknown parameter")
+
+
 def test_the_best_of_each_training_window_is_tested_and_the_equity_is_stitched(
     dbatch: Callable[..., Any], bars: Path, tmp_path: Path
 ) -> None:

@@ -184,6 +184,12 @@ def test_over_bars_each_outcome_is_that_of_the_job_alone(
         assert outcome.receipt.notes == ((note,) if too_long else ())
 
 
+def test_a_file_of_bars_without_any_is_told_as_such(bar_context: RunContext, tmp_path: Path) -> None:
+    (job,) = jobs_over_bars(tmp_path, [{}])
+    (tmp_path / "bars.csv").write_text("timestamp,open,high,low,close,volume\n")
+    assert run_one(bar_context, job).receipt.error.endswith("bars.csv: no bars, the source is empty")
+
+
 def test_fills_that_are_not_kept_are_not_published_and_leave_the_same_facts(context: RunContext) -> None:
     jobs = jobs_of(sections_of(12))
     lean = dataclasses.replace(context, keep_fills=False)

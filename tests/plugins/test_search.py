@@ -88,6 +88,14 @@ def test_each_of_several_factories_is_described_by_its_own_docstring_else_the_mo
     assert (found["a"].description, found["b"].description) == ("Quotes one side.", "Both.")
 
 
+def test_a_description_leaves_out_that_a_factory_returns_it(tmp_path, write):
+    told = {"a": "Return the channel.", "b": "Return MACD.", "c": "Returns to the mean."}
+    text = "".join(f'def create_{name}_handler(config):\n    """{line}"""\n' for name, line in told.items())
+    write(tmp_path, {"three.py": text})
+    found = listed(tmp_path)
+    assert [found[name].description for name in told] == ["Channel.", "MACD.", "Returns to the mean."]
+
+
 def test_a_factory_without_docstring_is_not_described_by_another_ones(tmp_path, write):
     write(tmp_path, {"two.py": 'def create_a_handler(c):\n    """A."""\ndef create_b_handler(c): ...\n'})
     assert listed(tmp_path)["b"].description == ""

@@ -15,6 +15,7 @@ import dbatch
 from dbatch.batch import RunRequest, make_plan, run
 from dbatch.engine.execute import Execution
 from dbatch.errors import ConfigError, DataError, UsageError
+from dbatch.looking.plot import place_of, plot
 from dbatch.model import Window
 from dbatch.reference.plain_universe import account_of
 from dbatch.report.write import write_report
@@ -185,6 +186,14 @@ def test_a_run_of_a_portfolio_has_a_page() -> None:
     output_dir = run(request("one")).output_dir
 
     assert write_report(output_dir).stat().st_size > 10_000
+
+
+@pytest.mark.usefixtures("universe")
+def test_a_plot_of_a_portfolio_is_refused_with_what_draws_its_equity() -> None:
+    run(request("one"))
+    for security in ("UNIVERSE", "S00"):
+        with pytest.raises(UsageError, match="orders, and no fills by security; 'dbatch report one' draws its equity"):
+            plot(place_of(Path("one")), security)
 
 
 @pytest.mark.usefixtures("universe")

@@ -108,7 +108,7 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Batch backtests of tick strategies on Dask: one security, one partition, one task."""
+    """Batch backtests of strategies over ticks, bars or a universe on Dask: one security, one partition, one task."""
 
 
 def run_app() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dbatch.data.faults import counted
 from dbatch.data.names import shown
 from dbatch.data.report import QualityReport
 
@@ -13,7 +14,7 @@ def report_lines(report: QualityReport) -> list[str]:
     for reason, count in report.unusable.items():
         cells = [f"{fault.where} '{fault.found}'" for fault in report.examples if fault.reason == reason]
         where = f": {', '.join(cells)}{', …' if count > len(cells) else ''}" if cells else ""
-        lines.append(f"  {count:,} {'cell' if count == 1 else 'cells'}: {reason}{where}")
+        lines.append(f"  {counted(count, reason)}: {reason}{where}")
     counts = (
         (report.blank_rows, "blank rows, left out"),
         (report.duplicates, "rows equal to the row before"),

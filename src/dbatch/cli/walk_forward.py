@@ -49,8 +49,10 @@ def walk_forward(
     from dbatch.batch.walk_forward import walk_forward as walked
     from dbatch.config.sweep import sweep_batch
     from dbatch.engine.control import Control
-    from dbatch.errors import Interrupted
+    from dbatch.errors import Interrupted, UsageError
 
+    if not swept.grid:
+        raise UsageError("walk-forward: has nothing to choose from, must have a --grid KEY=V,V,..")
     control = Control(options.grace)
     drain_on_signals(control, lambda: _GO_ON, alarm=options.execution.serial)
 
@@ -59,7 +61,8 @@ def walk_forward(
         from dbatch.batch.setups import Setups
 
         fields = swept.fields | {"base_args": {**swept.fields["base_args"], **dates}}
-        return sweep_batch(strategy, swept.grid, most=swept.most, fields=fields, check=FileCheck(Setups()))
+        check = FileCheck(Setups())
+        return sweep_batch(strategy, swept.grid, most=swept.most, fields=fields, check=check, source="walk-forward")
 
     folder = Path(os.path.abspath(output_root or "output"), name or f"{strategy}-walk-forward")
     with stdout_kept_for_data():

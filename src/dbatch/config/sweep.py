@@ -29,6 +29,7 @@ def sweep_batch(
     fields: Mapping[str, Any] | None = None,
     folder: str | Path = ".",
     check: Check | None = None,
+    source: str = "sweep",
 ) -> BatchFile:
     """Return the batch of one strategy, or of each of several, over what texts say.
 
@@ -36,7 +37,7 @@ def sweep_batch(
     `draws` are made. `sample` takes that many combinations of the grid. With `most`, the number of runs, `grid` may
     hold distributions too: then all is drawn, else combinations of the grid. `fields` are further fields of a file
     (`base_args`, `output_root`, `seed`, ...). Relative paths are below `folder`. `check` is as for `load_batch`.
-    Raises one ConfigError.
+    Raises one ConfigError, about `source`.
     """
     faults = Faults()
     written = dict(fields or {})
@@ -71,7 +72,7 @@ def sweep_batch(
         batch = read_batch(mapping, Path(folder).absolute(), faults)
         if check is not None:
             check(asked(mapping, Path(folder).absolute()), faults)
-    faults.raise_all("sweep")
+    faults.raise_all(source)
     return batch
 
 

@@ -13,7 +13,7 @@ from dbatch.data.bar_clean import clean, in_order
 from dbatch.data.bar_market import open_bars
 from dbatch.data.bar_read import raw_bars
 from dbatch.data.check import CheckOutcome, outcomes_of
-from dbatch.data.faults import Faults
+from dbatch.data.faults import GAP, Faults
 from dbatch.data.quality import QualityReport, iso_time, missing_days
 from dbatch.data.resample import length_name
 from dbatch.model import Security
@@ -36,7 +36,7 @@ def _report(security: Security) -> QualityReport:
     for row in np.flatnonzero((np.diff(stamps) > usual) & (np.diff(days) == 0)).tolist():
         missing = int(stamps[row + 1] - stamps[row]) // usual - 1
         found = f"{max(missing, 1)} of {length_name(usual)}"
-        faults.add("bars are missing before this one", partial(place, row + 1), found)
+        faults.add(GAP, partial(place, row + 1), found)
     gap_days, gaps = missing_days(set(days.tolist()))
     return QualityReport(
         security=security.name,

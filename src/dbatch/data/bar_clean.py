@@ -21,7 +21,7 @@ from dbatch.data.bars import BarBlock, bar_block, joined_bars
 from dbatch.data.cells import read_price
 from dbatch.data.coerce import usual_prices
 from dbatch.data.csv_text import is_blank
-from dbatch.data.faults import Faults
+from dbatch.data.faults import INVERTED, OUTSIDE, REPEATED, SORTED, Faults
 
 Array = np.ndarray[Any, Any]
 PRICES: Final = ("open", "high", "low", "close")
@@ -74,11 +74,11 @@ def clean(raw: RawBars, faults: Faults, *, zone: str = "", adjusted: bool = Fals
     columns = [_prices(column, name, complain) for column, name in zip(raw.prices, names, strict=True)]
     is_bar = np.logical_and.reduce([is_bar, *(is_right for _, is_right in columns)])
     opens, highs, lows, closes = [values for values, _ in columns] * (1 if len(columns) == 4 else 4)
-    complain(np.flatnonzero(is_bar & (highs < lows)), "high is below low", highs)
+    complain(np.flatnonzero(is_bar & (highs < lows)), INVERTED, highs)
     is_bar &= highs >= lows
     for name, values in (("open", opens), ("close", closes)):
         is_odd = is_bar & ((values > highs) | (values < lows))
-        complain(np.flatnonzero(is_odd), f"{name} is outside low to high, the bar stays", values)
+        complain(np.flatnonzero(is_odd), f"{name} {OUTSIDE}", values)
     volumes = np.zeros(len(raw)) if raw.volume is None else _volumes(raw.volume, complain)
     if adjusted and raw.adjusted is not None:
         scale, is_right = _prices(raw.adjusted, "adjusted close", complain)
@@ -99,12 +99,12 @@ def in_order(parts: list[CleanBars], faults: Faults) -> tuple[BarBlock, Callable
     order = np.arange(len(labels))
     if (np.diff(labels) <= 0).any():
         latest = np.maximum.accumulate(labels)
-        _tell(parts, labels < latest, "time is earlier than a row before, the bars are sorted", faults)
+        _tell(parts, labels < latest, SORTED, faults)
         ranked = np.argsort(labels, kind="stable")
         is_first = np.diff(labels[ranked], prepend=labels[ranked[0]] - 1) > 0
         is_twin = np.zeros(len(labels), bool)
         is_twin[ranked[~is_first]] = True
-        _tell(parts, is_twin, "time is that of an earlier row, which is kept", faults)
+        _tell(parts, is_twin, REPEATED, faults)
         order = ranked[is_first]
     bars = joined_bars(part.bars for part in parts)
     return bar_block(*(column[order] for column in tuple(bars))), lambda row: _place(parts, int(order[row]))

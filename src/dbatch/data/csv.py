@@ -88,7 +88,9 @@ def _read_head(path: str) -> _Head:
         text, offset, line = next_line(file, 0)
         _, offset, line = next_line(file, line) if text else ("", offset, line)
     if not text:
-        raise SchemaError(f"{path}: is empty; a CSV of events has a header {EXPECTED_COLUMNS} and rows")
+        raise SchemaError(
+            f"{path}: is empty; a CSV has a header (of events {EXPECTED_COLUMNS}; of bars Date, Close) and rows"
+        )
     header = next(csv.reader([text]))
     try:
         columns = find_columns(header)

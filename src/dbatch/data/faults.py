@@ -11,6 +11,13 @@ from dbatch.data.names import shown
 
 EXAMPLES_PER_REASON: Final = 3
 _FOUND_LENGTH: Final = 40
+SORTED: Final = "time is earlier than a row before, the bars are sorted"
+REPEATED: Final = "time is that of an earlier row, which is kept"
+INVERTED: Final = "high is below low"
+OUTSIDE: Final = "is outside low to high, the bar stays"
+GAP: Final = "bars are missing before this one"
+_OF_ROWS: Final = (SORTED, REPEATED, INVERTED, OUTSIDE, GAP)
+"""Ends of the reasons that are about a whole row: no cell of it is unusable."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,16 @@ class Fault:
     where: str
     reason: str
     found: str
+
+
+def counted(count: int, reason: str, kind: str = "") -> str:
+    """Return how many cells, of a `kind`, or rows a reason holds for.
+
+    >>> counted(1, "price is not a number", "unusable "), counted(1_200, SORTED)
+    ('1 unusable cell', '1,200 rows')
+    """
+    what = "row" if reason.endswith(_OF_ROWS) else f"{kind}cell"
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 class Faults:
@@ -44,9 +61,9 @@ class Faults:
         self._examples.extend(examples)
 
     def lines(self) -> list[str]:
-        """Return one line a reason: how many cells, and the first of them by name."""
+        """Return one line a reason: how many cells or rows, and the first of them by name."""
         return [
-            f"{count} unusable cells: {reason} ("
+            f"{counted(count, reason, 'unusable ')}: {reason} ("
             + ", ".join(f"{fault.where} {fault.found!r}" for fault in self._examples if fault.reason == reason)
             + ")"
             for reason, count in self.counts.items()

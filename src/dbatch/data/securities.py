@@ -29,10 +29,13 @@ def open_data(
     """Return the securities at `path`: ticks, or bars where the header of its first file is one of bars.
 
     With `bars` (an interval such as "5min") the path holds ticks, and bars are made of their trades. `zone` and
-    `adjusted` are for bars in files, see `open_bars`; UsageError is raised where there are none, else what
+    `adjusted` are for bars in files, see `open_bars`. UsageError is raised for either without the other, else what
     `open_market` and `open_bars` raise.
     """
-    if bars is None and holds_bars(os.fspath(path)):
+    holds = holds_bars(os.fspath(path))
+    if holds and bars is not None:
+        raise UsageError(f"bars {bars}: are made of ticks, and {os.fspath(path)} holds bars; leave out --bars")
+    if holds:
         return open_bars(path, zone=zone or "", adjusted=bool(adjusted), header_row=header_row)
     for name, value in (("zone", zone), ("adjusted", adjusted)):
         if value:

@@ -68,9 +68,10 @@ def success(context: RunContext, job: Job, result: JobResult, notes: Sequence[st
 
 
 def with_events(result: JobResult, context: RunContext, job: Job, faults: Faults) -> JobResult:
-    """Return `result`; raise DataError when no event came, or none that a strategy can use."""
+    """Return `result`; raise DataError when no event or bar came, or none that a strategy can use."""
     if result.rows == 0:
-        raise DataError(f"{job.security.source}: no events{_in_window(context)}")
+        what = "bars" if job.security.source.bars else "events"
+        raise DataError(f"{job.security.source}: no {what}{_in_window(context)}")
     if result.rows_skipped == result.rows:
         raise DataError("; ".join([f"{job.security.source}: no row has a time and a price above 0", *faults.lines()]))
     return result

@@ -18,6 +18,7 @@ from dbatch.errors import OutputError, StorageError, UsageError
 from dbatch.looking.fills import JobFills, each_job, kept_fills
 from dbatch.looking.formats import printable
 from dbatch.looking.prices import Prices, each_pixel, prices, stored_sources
+from dbatch.model import UNIVERSE
 from dbatch.results.folder import MANIFEST_NAME
 from dbatch.results.ledger import LEDGER_NAME
 from dbatch.upkeep.logs import find_run
@@ -91,6 +92,12 @@ def _job(place: Place, security: str) -> JobFills:
     runs = {job.run_id for job in jobs}
     if len(runs) > 1:
         raise UsageError(f"{place.folder}: holds {len(runs):,} runs; name one with --run")
+    if any(job.security == UNIVERSE for job in jobs):
+        run = f" --run {place.run}" if place.run is not None else ""
+        raise UsageError(
+            f"{place.folder}: a portfolio has orders, and no fills by security; "
+            f"'dbatch report {place.folder}{run}' draws its equity"
+        )
     found = [job for job in jobs if job.security == security]
     if not found:
         names = [job.security for job in jobs]

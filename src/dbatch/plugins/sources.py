@@ -58,8 +58,18 @@ class SourceFacts:
 
     def described(self, factory: str) -> str:
         """Return the module's first line, but the factory's own where the module has several factories."""
-        own = dict(self.documented).get(factory, "")
+        own = _told(dict(self.documented).get(factory, ""))
         return own or self.description if len(self.defined) > 1 else self.description or own
+
+
+def _told(line: str) -> str:
+    """Return what a factory's docstring says that comes back.
+
+    >>> _told("Return the ADX trend (14)."), _told("Returns to the mean.")
+    ('ADX trend (14).', 'Returns to the mean.')
+    """
+    found = line.removeprefix("Return ").removeprefix("the ") if line.startswith("Return ") else line
+    return f"{found[:1].upper()}{found[1:]}"
 
 
 def read_source(path: Path) -> SourceFacts:

@@ -17,6 +17,7 @@ from dbatch.data.bar_read import cached_bars, load_bars
 from dbatch.data.bars import BarBlock
 from dbatch.data.faults import Faults
 from dbatch.data.read import fingerprint
+from dbatch.data.securities import open_data
 from dbatch.errors import DataError, SchemaError, UsageError
 from dbatch.model import Window
 
@@ -120,6 +121,8 @@ def test_what_is_no_bar_is_left_out_and_told_by_file_and_row(bars_in: Callable[.
         ("aa.csv:6", "time is that of an earlier row, which is kept"),
         ("aa.csv:7", "open is outside low to high, the bar stays"),
     }
+    told = {line.partition(":")[0] for line in faults.lines()}
+    assert told == {"1 row", "1 unusable cell"}
 
 
 def test_bars_that_come_newest_first_are_sorted(bars_in: Callable[..., BarBlock]) -> None:
@@ -127,6 +130,7 @@ def test_bars_that_come_newest_first_are_sorted(bars_in: Callable[..., BarBlock]
     bars = bars_in("date,close\n2025-04-16,3\n2025-04-15,2\n2025-04-14,1\n", faults)
     assert bars.closes.tolist() == [1.0, 2.0, 3.0]
     assert faults.counts == {"time is earlier than a row before, the bars are sorted": 2}
+    assert faults.lines()[0].startswith("2 rows: time is earlier than a row before, the bars are sorted (")
 
 
 def test_an_empty_volume_is_zero_and_a_wrong_one_is_told(bars_in: Callable[..., BarBlock]) -> None:
@@ -232,6 +236,12 @@ def test_a_broken_file_of_a_folder_is_a_failure_of_its_own(tmp_path: Path) -> No
     assert len(load_bars(one)) == 2
     with pytest.raises(DataError, match=r"bb\.csv: the header is"):
         load_bars(other)
+
+
+def test_bars_are_not_made_of_bars(tmp_path: Path) -> None:
+    (tmp_path / "aa.csv").write_text("timestamp,open,high,low,close,volume\n2024-01-02,1,1,1,1,1\n")
+    with pytest.raises(UsageError, match=r"bars 4h: are made of ticks, and .* holds bars; leave out --bars"):
+        open_data(tmp_path, bars="4h")
 
 
 def test_a_zone_that_does_not_exist_is_refused(tmp_path: Path) -> None:
