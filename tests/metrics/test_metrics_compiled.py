@@ -31,14 +31,14 @@ def test_importing_loads_nothing_heavy(module: str, heavy: set[str]) -> None:
     assert not set(finished.stdout.split()) & heavy
 
 
-@pytest.mark.parametrize("name", ["passes.py", "ratios.py"])
+@pytest.mark.parametrize("name", ["fill_passes.py", "passes.py", "ratios.py"])
 def test_compiled_code_uses_nothing_of_another_module_that_an_edit_could_leave_behind(name: str) -> None:
     nodes = list(ast.walk(ast.parse((FOLDER / name).read_text(encoding="utf-8"))))
 
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     chosen = {(node.module, alias.name) for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
     of_ours = {name for module, name in chosen if str(module).startswith("dbatch")}
-    assert plain == {"math"}
+    assert plain <= {"math"}
     assert {module for module, _ in chosen} == {"__future__", "typing", "dbatch.metrics.compiled"}
     assert of_ours <= {"FLOAT", "FLOATS", "INTS", "NUMBERS", "ROOM", "ROWS", "compiled"}
 

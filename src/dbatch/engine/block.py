@@ -148,10 +148,10 @@ def _fees(results: Sequence[JobResult]) -> tuple[np.ndarray, np.ndarray]:
 
 def _dates(timestamps: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Return on how many dates each job has a fill."""
-    from dbatch.metrics import passes
+    from dbatch.metrics import fill_passes
 
     counts = np.empty(len(ends), np.int64)
-    count_dates: Any = passes.count_dates
+    count_dates: Any = fill_passes.count_dates
     count_dates(timestamps, ends, counts)
     for job in np.flatnonzero(counts < 0).tolist():
         begin = ends[job - 1] if job else 0

@@ -18,9 +18,9 @@ def after_fees(result: JobResult, rules: FeeRules | None) -> JobResult:
     """
     if rules is None:
         return result
-    from dbatch.metrics import passes
+    from dbatch.metrics import fill_passes
 
-    charge: Any = passes.charge
+    charge: Any = fill_passes.charge
     fills = result.fills
     fees, realized, pnl = np.empty((3, len(fills)))
     given = map(np.ascontiguousarray, (fills.prices, fills.quantities, fills.realized, fills.pnl))

@@ -1,7 +1,8 @@
 """The compiled loops over a job's fills; imported on first use, for it imports numba.
 
 Every number has the same bits on any machine: plain loops in the order of the fills, no fastmath, no operation that
-IEEE 754 leaves open. NaN stands for a number that does not exist.
+IEEE 754 leaves open. NaN stands for a number that does not exist. They stand in one file, long as it is: what one of
+them calls must be beside it, see `compiled`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final, NamedTuple
 
-from dbatch.metrics.compiled import FLOAT, FLOATS, INTS, NUMBERS, ROOM, ROWS, compiled
+from dbatch.metrics.compiled import FLOAT, FLOATS, INTS, ROOM, ROWS, compiled
 
 DAY: Final = 86_400 * 1_000_000_000
 NO_DAY: Final = -(1 << 62)
@@ -256,35 +257,6 @@ def _totals(prices: Any, quantities: Any, positions: Any, pnl: Any, last_price: 
     return realized, realized + positions[-1] * (last_price - _entry_price(prices, quantities, positions))
 
 
-@compiled(FLOATS, INTS, FLOATS, FLOATS, FLOAT, FLOAT, FLOAT, ROOM, ROOM, ROOM)
-def charge(
-    prices: Any,
-    quantities: Any,
-    realized: Any,
-    pnl: Any,
-    rate: float,
-    per_share: float,
-    least: float,
-    fees: Any,
-    net_realized: Any,
-    net_pnl: Any,
-) -> None:
-    """Fill `fees`, and what fills realised and the running total after them.
-
-    A fee is `rate` of the value and `per_share` of each share, together `least` at least: the operations, and so the
-    bits, of `breakdown.fees`.
-    """
-    paid = 0.0
-    for i in range(prices.shape[0]):
-        shares = abs(quantities[i])
-        fee = prices[i] * shares * rate + shares * per_share
-        fee = max(fee, least) if shares > 0 else 0.0
-        paid += fee
-        fees[i] = fee
-        net_realized[i] = realized[i] - fee
-        net_pnl[i] = pnl[i] - paid
-
-
 @compiled(INTS, FLOATS, INTS, FLOATS, INTS, FLOATS, FLOATS, INTS, ROOM, FLOAT, FLOAT)
 def measure(
     timestamps: Any,
@@ -499,24 +471,3 @@ def measure_each(
         out[k, 13] = trips.profit
         out[k, 14] = trips.loss
     return -1
-
-
-@compiled(INTS, INTS, NUMBERS)
-def count_dates(timestamps: Any, ends: Any, out: Any) -> None:
-    """Write into `out` on how many dates each job has a fill; -1 for one whose times go back over midnight.
-
-    The fills of job k end at `ends[k]` and begin where those of the job before end.
-    """
-    begin = 0
-    for k in range(ends.shape[0]):
-        count = 0
-        day = NO_DAY
-        for i in range(begin, ends[k]):
-            if timestamps[i] // DAY < day:
-                count = -1
-                break
-            if timestamps[i] // DAY > day:
-                day = timestamps[i] // DAY
-                count += 1
-        out[k] = count
-        begin = ends[k]
