@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Final
+from typing import Final, NamedTuple
 
 from dbatch.data.bar_clean import RawBars, clean, in_order
 from dbatch.data.bars import BarBlock, bars_within, joined_bars
@@ -12,8 +12,22 @@ from dbatch.data.faults import Fault, Faults
 from dbatch.model import Security, Window
 
 _MOST_BYTES: Final = 256 << 20
+
+
+class _Held(NamedTuple):
+    """A security's bars, what was wrong with its cells, and the bars inside windows that were asked for.
+
+    These are views, each made once: who keeps what it computed of bars knows them by their arrays.
+    """
+
+    bars: BarBlock
+    counts: dict[str, int]
+    examples: tuple[Fault, ...]
+    inside: dict[Window, BarBlock]
+
+
 _LOCK: Final = threading.Lock()
-_HELD: Final[OrderedDict[tuple[str, str], tuple[BarBlock, dict[str, int], tuple[Fault, ...]]]] = OrderedDict()
+_HELD: Final[OrderedDict[tuple[str, str], _Held]] = OrderedDict()
 
 
 def load_bars(security: Security, faults: Faults | None = None) -> BarBlock:
@@ -56,14 +70,13 @@ def cached_bars(security: Security, fingerprint: str, window: Window, faults: Fa
     if held is None:
         own = Faults()
         bars = load_bars(security, own)
-        held = bars, own.counts, own.examples
+        held = _Held(bars, own.counts, own.examples, {})
         with _LOCK:
             _HELD[key] = held
-            while len(_HELD) > 1 and sum(_size(each) for each, _, _ in _HELD.values()) > _MOST_BYTES:
+            while len(_HELD) > 1 and sum(_size(each.bars) for each in _HELD.values()) > _MOST_BYTES:
                 _HELD.popitem(last=False)
-    bars, counts, examples = held
-    faults.include(counts, examples)
-    return bars_within(bars, window)
+    faults.include(held.counts, held.examples)
+    return held.inside.setdefault(window, bars_within(held.bars, window))
 
 
 def _size(bars: BarBlock) -> int:

@@ -59,9 +59,9 @@ def joined_bars(blocks: Iterable[BarBlock]) -> BarBlock:
 
 
 def bars_within(bars: BarBlock, window: Window) -> BarBlock:
-    """Return the bars whose label's date lies inside `window`, as views."""
+    """Return the bars whose label's date lies inside `window`, as views; of all of them `bars` itself."""
     first = 0 if window.start_day is None else int(np.searchsorted(bars.timestamps, window.start_day * _DAY))
     end = len(bars)
     if window.end_day is not None:
         end = int(np.searchsorted(bars.timestamps, (window.end_day + 1) * _DAY))
-    return bars.rows(slice(first, end))
+    return bars if (first, end) == (0, len(bars)) else bars.rows(slice(first, end))

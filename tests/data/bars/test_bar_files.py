@@ -261,6 +261,17 @@ def test_cached_bars_are_cut_to_the_window_and_tell_their_faults_again(tmp_path:
         assert faults.counts == {"close is not above zero": 1}
 
 
+@pytest.mark.parametrize("window", [Window(), Window(20_000, 30_000), Window(0, 1)])
+def test_bars_that_are_asked_for_again_are_the_same_arrays(tmp_path: Path, window: Window) -> None:
+    path = tmp_path / "aa.csv"
+    path.write_text(f"time,open,high,low,close,volume\n{ROWS}")
+    (security,) = open_bars(path).securities
+
+    one, other = (cached_bars(security, fingerprint(security.source), window, Faults()) for _ in range(2))
+
+    assert one.closes is other.closes  # indicators that were computed of them are found by their arrays
+
+
 def test_blocks_are_read_only_and_rows_are_views(bars_in: Callable[..., BarBlock]) -> None:
     bars = bars_in(f"time,open,high,low,close,volume\n{ROWS}")
     assert not any(column.flags.writeable for column in tuple(bars))
