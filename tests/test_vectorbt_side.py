@@ -60,17 +60,17 @@ def test_a_ratio_beyond_its_target_is_missed(side: ModuleType) -> None:
     assert not side.Line("a / b", math.nan, least=50.0).holds
 
 
-def test_the_command_as_a_whole_is_shown_and_not_judged(side: ModuleType) -> None:
-    seconds = {"bare loop": [1.0], "engine in columns": [1.2], "sweep, a further set": [2.0]}
-    lines = side.lines_of(seconds | {"sweep, whole command": [9.0], "vectorbt": [70.0]})
+def test_a_scan_is_judged_and_what_keeps_its_results_is_shown(side: ModuleType) -> None:
+    seconds = {"bare loop": [1.0], "engine in columns": [1.2], "scan, a further set": [2.0]}
+    lines = side.lines_of(seconds | {"sweep, a further set": [9.0], "vectorbt": [70.0]})
 
     assert [(line.name, line.holds) for line in lines] == [
         ("engine in columns / bare loop", True),
-        ("sweep, a further set / bare loop", False),
-        ("sweep, whole command / bare loop", True),
+        ("scan, a further set / bare loop", False),
+        ("sweep, a further set / bare loop", True),
         ("vectorbt / engine in columns", True),
-        ("vectorbt / sweep, a further set", False),
-        ("vectorbt / sweep, whole command", True),
+        ("vectorbt / scan, a further set", False),
+        ("vectorbt / sweep, a further set", True),
     ]
 
 

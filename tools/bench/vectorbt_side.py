@@ -1,4 +1,4 @@
-"""4,620 SMA crosses with metrics, side by side: a bare loop, the engine in columns, `dbatch sweep`, vectorbt."""
+"""4,620 SMA crosses with metrics, side by side: a bare loop, the engine in columns, `dbatch scan`, `sweep`, vectorbt."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from bars_monolithic import sma_long
 from ticks import golden_folder
 from vectorbt_process import Vectorbt, engines_of
@@ -116,23 +117,26 @@ def columns(bars: BarBlock, sets: Sets) -> np.ndarray:
     return np.concatenate(found)
 
 
-def sweep(folder: Path, data: Path, rows: int) -> tuple[float, np.ndarray]:
-    """Return the CPU seconds of `dbatch sweep` over the first `rows` fast windows, and its answers in order."""
-    fasts = f"{FAST[0]}..{FAST[rows - 1]}"
+def commanded(name: str, folder: Path, data: Path, rows: int) -> tuple[float, np.ndarray]:
+    """Return the CPU seconds of `dbatch scan` or `dbatch sweep` over the first `rows` fast windows, and its answers."""
+    kept = {
+        "scan": ("--format", "parquet", "--output", folder / "scan.parquet"),
+        "sweep": ("--no-dashboard", "--progress", "none", "--output-root", folder, "--name", "sweep", "--rerun"),
+    }
     command = [
-        *(sys.executable, "-m", "dbatch", "sweep", "--strategy", "sma_cross", "--data", data),
-        *("--grid", f"fast={fasts}", "--grid", f"slow={SLOW[0]}..{SLOW[-1]}"),
-        *(part for name, value in RULES.items() for part in ("--set", f"{name}={value}")),
-        *("--workers", "1", "--no-dashboard", "--progress", "none"),
-        *("--output-root", folder, "--name", "sweep", "--rerun"),
-    ]  # fmt: skip
+        *(sys.executable, "-m", "dbatch", name, "--strategy", "sma_cross", "--data", data, "--workers", "1"),
+        *("--grid", f"fast={FAST[0]}..{FAST[rows - 1]}", "--grid", f"slow={SLOW[0]}..{SLOW[-1]}"),
+        *(part for key, value in RULES.items() for part in ("--set", f"{key}={value}")),
+        *kept[name],
+    ]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         command, env=os.environ | {"DBATCH_CACHE_DIR": str(folder / "cache")}, check=True, stderr=subprocess.PIPE
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    table = Batch.open(folder / "sweep").results().sort_values("run")
+    found = Batch.open(folder / "sweep").results() if name == "sweep" else pd.read_parquet(folder / "scan.parquet")
+    table = found.sort_values("run")
     shares = (table["total_pnl"] / CAPITAL, table["max_drawdown_pct"] / 100.0)
     return cpu, np.column_stack((*shares, (table["trades"] + 1) // 2, table["sharpe"]))
 
@@ -167,21 +171,26 @@ def measure(
 def commands(
     folder: Path, data: Path, bars: BarBlock, runs: int
 ) -> tuple[dict[str, list[float]], dict[str, Agreement]]:
-    """Return seconds of CPU a set of `dbatch sweep`: the command as a whole, and a further set of it."""
-    sweep(folder, data, 1)
-    found: dict[str, list[float]] = {"sweep, whole command": [], "sweep, a further set": []}
-    for _ in range(runs):
-        few, _ = sweep(folder, data, 1)
-        cpu, rows = sweep(folder, data, len(FAST))
-        found["sweep, whole command"].append(cpu / len(SETS))
-        found["sweep, a further set"].append((cpu - few) / (len(SETS) - A_ROW))
-    return found, {"dbatch sweep": agreement(rows, columns(bars, SETS))}
+    """Return seconds of CPU a set of each command: of it as a whole, and of a further set of it; and how all agree."""
+    wanted = columns(bars, SETS)
+    found: dict[str, list[float]] = {}
+    agreements: dict[str, Agreement] = {}
+    for name in ("scan", "sweep"):
+        commanded(name, folder, data, 1)
+        for _ in range(runs):
+            few, _ = commanded(name, folder, data, 1)
+            cpu, rows = commanded(name, folder, data, len(FAST))
+            found.setdefault(f"{name}, whole command", []).append(cpu / len(SETS))
+            found.setdefault(f"{name}, a further set", []).append((cpu - few) / (len(SETS) - A_ROW))
+            agreements[f"dbatch {name}"] = agreement(rows, wanted)
+    return found, agreements
 
 
 def lines_of(seconds: dict[str, list[float]]) -> list[Line]:
-    """Return the ratios that are judged, and beside them those of the whole command."""
-    ours = [name for name in ("engine in columns", "sweep, a further set", "sweep, whole command") if name in seconds]
-    judged = [name for name in ours if name != "sweep, whole command"]
+    """Return the ratios that are judged, and beside them those of a sweep, which keeps all, and of whole commands."""
+    judged = ("engine in columns", "scan, a further set")
+    others = ("sweep, a further set", "scan, whole command", "sweep, whole command")
+    ours = [name for name in (*judged, *others) if name in seconds]
     lines = [
         Line(
             f"{name} / bare loop", ratio(seconds, name, "bare loop"), most=MOST_OF_BARE if name in judged else math.inf
@@ -232,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--block", type=int, default=132, help="sets that vectorbt takes at a time")
     parser.add_argument("--turns", type=int, default=14, help="pieces of the sets that are measured in turns")
-    parser.add_argument("--runs", type=int, default=3, help="times that dbatch sweep is run; 0: not")
+    parser.add_argument("--runs", type=int, default=3, help="times that each command is run; 0: not")
     parser.add_argument("--data", type=Path, help="bars of one security; default: eurusd_1h.csv of the golden bars")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     chosen = parser.parse_args(arguments)
