@@ -1,4 +1,4 @@
-"""4,620 SMA crosses with metrics, side by side: a bare loop, the engine in columns, `dbatch scan`, `sweep`, vectorbt."""
+"""4,620 SMA crosses with metrics, side by side: a bare loop, the engine in columns, dbatch scan, sweep, vectorbt."""
 
 from __future__ import annotations
 
