@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ class Fills:
 
     def digest(self) -> str:
         """Return a hash of every value of every column, bit for bit: XXH3 of 128 bits, which chance alone opposes."""
-        return digests(self, [len(self)])[0]
+        return digests(self, [len(self)])[0] if len(self) else _digest_of_none()
 
     def metrics(self) -> FillMetrics:
         """Return what these fills amount to."""
@@ -73,11 +73,13 @@ class Fills:
 
     def days(self) -> int:
         """Return on how many dates there is a fill."""
+        if not len(self):
+            return 0
         dates = self.timestamps // 86_400_000_000_000
         steps = dates[1:] - dates[:-1]
         if len(steps) and steps.min() < 0:  # times went back
             return len(np.unique(dates))
-        return int(np.count_nonzero(steps)) + min(len(dates), 1)
+        return int(np.count_nonzero(steps)) + 1
 
 
 def digests(fills: Fills, ends: Sequence[int]) -> list[str]:
@@ -94,6 +96,12 @@ def digests(fills: Fills, ends: Sequence[int]) -> list[str]:
         found.append(digest.hexdigest())
         begin = end
     return found
+
+
+@cache
+def _digest_of_none() -> str:
+    """Return the digest that jobs without a fill share, of which a wide grid has many."""
+    return digests(Fills(*fill_columns(NO_FILLS)), [0])[0]
 
 
 @lru_cache(maxsize=4096)
