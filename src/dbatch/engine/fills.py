@@ -99,9 +99,14 @@ def digests(fills: Fills, ends: Sequence[int]) -> list[str]:
 
 
 @cache
+def _none() -> Fills:
+    """Return the fills that jobs without any share, of which a wide grid has many."""
+    return Fills(*fill_columns(NO_FILLS))
+
+
+@cache
 def _digest_of_none() -> str:
-    """Return the digest that jobs without a fill share, of which a wide grid has many."""
-    return digests(Fills(*fill_columns(NO_FILLS)), [0])[0]
+    return digests(_none(), [0])[0]
 
 
 @lru_cache(maxsize=4096)
@@ -138,7 +143,7 @@ def fills_of_trades(trades: Any) -> Fills:
     if isinstance(trades, str | bytes) or not isinstance(trades, Sequence):
         raise HandlerError(f"state['trades'] is {type(trades).__name__}, must be a list of dicts")
     if not len(trades):
-        return Fills(*fill_columns(NO_FILLS))
+        return _none()
     usual = _usual_columns(trades)
     if usual is not None:
         return Fills(*usual)
