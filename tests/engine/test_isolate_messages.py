@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import socket
 
+import numpy as np
 import pytest
 
+from dbatch.engine.fills import Fills
 from dbatch.engine.isolate.leash import Word, Words, say
 from dbatch.engine.isolate.messages import Begun, GarbledError, Messages, Said, packed
+from dbatch.engine.outcome import Outcome
+from dbatch.model import Receipt
 
 FIRST, SECOND = Said(None, Begun(0, 17)), Said(None, None)
 
@@ -22,6 +26,25 @@ def test_messages_come_whole_however_the_bytes_were_cut() -> None:
 
 def test_several_messages_may_come_at_once() -> None:
     assert list(Messages().take(packed(FIRST) * 3)) == [FIRST] * 3
+
+
+def test_an_outcome_comes_as_it_was_said() -> None:
+    receipt = Receipt("key", "ABC", "success", trades=2, metrics={"sharpe": 1.5, "sortino": None}, notes=("one",))
+    column = np.array([3, 5])
+    fills = Fills(column, column / 2, column, column / 4, column, column / 8)
+    said = Said(Outcome(receipt, fills, np.array([20_000, 20_001]), np.array([0.1, -2.5])), Begun(7, 11))
+
+    (heard,) = Messages().take(packed(said))
+
+    assert heard.begun == said.begun
+    assert heard.outcome is not None
+    assert heard.outcome.receipt == receipt
+    assert heard.outcome.fills is not None
+    assert heard.outcome.fills.digest() == fills.digest()
+    assert heard.outcome.days is not None
+    assert heard.outcome.daily_pnl is not None
+    assert (heard.outcome.days.dtype, heard.outcome.days.tolist()) == (np.int64, [20_000, 20_001])
+    assert (heard.outcome.daily_pnl.dtype, heard.outcome.daily_pnl.tolist()) == (np.float64, [0.1, -2.5])
 
 
 def test_what_came_before_garbage_is_heard() -> None:

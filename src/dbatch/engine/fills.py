@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ class Fills:
 
     def digest(self) -> str:
         """Return a hash of every value of every column, bit for bit: XXH3 of 128 bits, which chance alone opposes."""
-        return digests(self, [len(self)])[0]
+        return digests(self, [len(self)])[0] if len(self) else _digest_of_none()
 
     def metrics(self) -> FillMetrics:
         """Return what these fills amount to."""
@@ -73,11 +73,13 @@ class Fills:
 
     def days(self) -> int:
         """Return on how many dates there is a fill."""
+        if not len(self):
+            return 0
         dates = self.timestamps // 86_400_000_000_000
         steps = dates[1:] - dates[:-1]
         if len(steps) and steps.min() < 0:  # times went back
             return len(np.unique(dates))
-        return int(np.count_nonzero(steps)) + min(len(dates), 1)
+        return int(np.count_nonzero(steps)) + 1
 
 
 def digests(fills: Fills, ends: Sequence[int]) -> list[str]:
@@ -94,6 +96,17 @@ def digests(fills: Fills, ends: Sequence[int]) -> list[str]:
         found.append(digest.hexdigest())
         begin = end
     return found
+
+
+@cache
+def _none() -> Fills:
+    """Return the fills that jobs without any share, of which a wide grid has many."""
+    return Fills(*fill_columns(NO_FILLS))
+
+
+@cache
+def _digest_of_none() -> str:
+    return digests(_none(), [0])[0]
 
 
 @lru_cache(maxsize=4096)
@@ -130,7 +143,7 @@ def fills_of_trades(trades: Any) -> Fills:
     if isinstance(trades, str | bytes) or not isinstance(trades, Sequence):
         raise HandlerError(f"state['trades'] is {type(trades).__name__}, must be a list of dicts")
     if not len(trades):
-        return Fills(*fill_columns(NO_FILLS))
+        return _none()
     usual = _usual_columns(trades)
     if usual is not None:
         return Fills(*usual)

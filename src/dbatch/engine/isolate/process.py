@@ -28,7 +28,7 @@ _PIECE: Final = 1 << 16
 _TO_END_SEC: Final = 5.0
 _TO_SHOW_STACKS_SEC: Final = 0.9
 _LOOK_EVERY_SEC: Final = 0.02
-_TOGETHER_SEC: Final = 0.002
+_TOGETHER_SEC: Final = 0.005
 """What is said in a row is taken together: to wake up for it costs more than a message itself."""
 
 
