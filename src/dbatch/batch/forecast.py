@@ -40,6 +40,7 @@ _FOLDER_BYTES: Final = 10_000
 _FOLDER_BYTES_A_JOB: Final = 1_500
 _FILLS_AN_EVENT: Final = 0.01
 _BYTES_A_FILL: Final = 95
+_BYTES_AN_ORDER: Final = 56
 _MEBIBYTE: Final = 1 << 20
 
 
@@ -196,7 +197,7 @@ def _disk_mb(plan: BatchPlan, jobs: int, fills: float) -> float:
     runs = len(plan.runs) * jobs / max(len(plan.tasks), 1)
     size = jobs * _BYTES_A_JOB + runs * _BYTES_A_RUN + fills * _BYTES_A_FILL
     if len(plan.runs) <= MOST_FOLDERS:
-        size += runs * _FOLDER_BYTES + jobs * _FOLDER_BYTES_A_JOB
+        size += runs * _FOLDER_BYTES + jobs * _FOLDER_BYTES_A_JOB + fills * _BYTES_AN_ORDER
     return size / _MEBIBYTE
 
 

@@ -84,10 +84,10 @@ def _of_day(numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _read(archive: zipfile.ZipFile, part: str, letters: str, first_row: int) -> array[float]:
     """Return the numbers stored in the column `letters`, by row from `first_row` on, NaN where there is none."""
-    cell = re.compile(
-        rb' r="' + letters.encode() + rb'(\d{1,7})"[^>]*+>\s*+'
-        rb"(?:<(?:\w+:)?f\b[^>]*+(?:(?<=/)>|(?<!/)>[^<]*+</(?:\w+:)?f>)\s*+)?+"
-        rb"<(?:\w+:)?v(?:\s[^>]*+)?>([^<]++)<"
+    cell = re.compile(  # without possessive quantifiers: Python up to 3.11.4, Debian's among them, goes wrong with them
+        rb' r="' + letters.encode() + rb'(\d{1,7})"[^>]*>\s*'
+        rb"(?:<(?:\w+:)?f\b[^>]*(?:(?<=/)>|(?<!/)>[^<]*</(?:\w+:)?f>)\s*)?"
+        rb"<(?:\w+:)?v(?:\s[^>]*)?>([^<]+)<"
     )
     numbers = array("d")
     tail = b""
