@@ -7,7 +7,6 @@ and no process of its own for a job that hangs: for strategies that are compiled
 from __future__ import annotations
 
 import functools
-import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from dbatch.batch.plan import BatchPlan, plan_batch
 from dbatch.batch.setups import Setups
 from dbatch.config.batch_file import BatchFile
 from dbatch.config.runs import Alike
+from dbatch.engine.execute import Execution
 from dbatch.engine.outcome import Outcome
 from dbatch.engine.packing import Packer
 from dbatch.engine.together import run_together
@@ -78,7 +78,12 @@ def scan(batch: BatchFile, setups: Setups, workers: int | None = None) -> Scan:
         if context.isolated or not context.compiled:
             name = context.strategy.name
             raise UsageError(f"strategy '{name}' is plain Python, which no thread can stop; use 'dbatch sweep'")
-    found = _computed(plan, workers or os.cpu_count() or 1)
+    found = _computed(plan, Execution(workers).slots(max(1, len(plan.tasks))))
+    return Scan(_by_run(plan, found), len(plan.runs), time.perf_counter() - began)
+
+
+def _by_run(plan: BatchPlan, found: pa.Table) -> pa.Table:
+    """Return the rows `found` of jobs as those of runs over securities, in their order, with their parameters."""
     jobs = list(plan.runs.jobs())
     places = {key: place for place, key in enumerate(found.column("key").to_pylist())}
     rows = taken(found, np.array([places[key] for _, _, key, _ in jobs], np.int64))
@@ -89,8 +94,7 @@ def scan(batch: BatchFile, setups: Setups, workers: int | None = None) -> Scan:
     varying = [taken(column, of_run) for column in parameters.values()]
     names = ["run", "security", *(f"param.{name}" for name in parameters)]
     own = rows.drop_columns(["key"])
-    table = pa.Table.from_arrays([*columns, *varying, *own.columns], [*names, *own.column_names])
-    return Scan(table, len(plan.runs), time.perf_counter() - began)
+    return pa.Table.from_arrays([*columns, *varying, *own.columns], [*names, *own.column_names])
 
 
 def _computed(plan: BatchPlan, workers: int) -> pa.Table:
