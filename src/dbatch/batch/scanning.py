@@ -29,7 +29,7 @@ from dbatch.engine.together import run_together
 from dbatch.errors import UsageError
 from dbatch.model import RunContext, Unit
 from dbatch.plugins.loading import load_factory
-from dbatch.results.columns import array_of, in_one, kind_of, numbers, table_of, taken, texts
+from dbatch.results.columns import array_of, array_of_any, in_one, numbers, table_of, taken
 from dbatch.results.facts import FACT_KINDS, fact_table
 from dbatch.results.objective import Objective
 from dbatch.results.part import PartBlock
@@ -169,6 +169,4 @@ def _parameters(plan: BatchPlan) -> dict[str, pa.Array]:
         count += size
     for own in values.values():
         own.extend([None] * (count - len(own)))
-    varying = {name: own for name, own in values.items() if len(set(map(repr, own))) > 1}
-    kinds = {name: kind_of(own) for name, own in varying.items()}
-    return {name: array_of(texts(own) if kinds[name] == "text" else own, kinds[name]) for name, own in varying.items()}
+    return {name: array_of_any(own) for name, own in values.items() if len(set(map(repr, own))) > 1}

@@ -97,6 +97,12 @@ def texts(values: Sequence[Any]) -> list[str | None]:
     return [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
 
 
+def array_of_any(values: Sequence[Any]) -> pa.Array:
+    """Return `values` as a column of their kind, those of several kinds, or of others, as text."""
+    kind = kind_of(values)
+    return array_of(texts(values) if kind == "text" else values, kind)
+
+
 def utf8(text: str) -> bytes:
     """Return `text` in UTF-8; half a surrogate pair, which has no place there, as its escape."""
     return text.encode("utf-8", "backslashreplace")

@@ -18,7 +18,7 @@ from dbatch.errors import OutputError
 from dbatch.quick_json import parsed
 from dbatch.results.batch_manifest import json_pieces, manifest_document, summary_document
 from dbatch.results.batch_names import BATCH_FILE_NAMES, BATCH_MANIFEST_NAME, BATCH_SUMMARY_NAME, RESULTS_NAME
-from dbatch.results.columns import array_of, kind_of, table_of, taken, texts
+from dbatch.results.columns import array_of_any, table_of, taken
 from dbatch.results.job_table import JobTable, job_table
 from dbatch.results.ledger import DERIVED, Ledger
 from dbatch.results.objective import best_run
@@ -151,9 +151,7 @@ def _hashes(folder: Path) -> dict[str, str | None]:
 def _results(tables: _Tables) -> pa.Table:
     table = tables.jobs.table
     for name, of_run in tables.runs.parameters.items():
-        kind = kind_of(of_run)
-        values = array_of(texts(of_run) if kind == "text" else of_run, kind)
-        table = table.append_column(f"param.{name}", taken(values, tables.jobs.run_of))
+        table = table.append_column(f"param.{name}", taken(array_of_any(of_run), tables.jobs.run_of))
     return table
 
 
