@@ -9,6 +9,7 @@ from typing import Any, Final
 from dbatch.model import FeeRules
 from dbatch.portfolio import PortfolioStrategy
 from dbatch.strategies import BarStrategy, SignalStrategy
+from dbatch.strategies.parameters import names_of
 
 FEE_NAMES: Final = tuple(field.name for field in fields(FeeRules))
 
@@ -22,7 +23,7 @@ def takes_costs(handler: object, declared: type | None, written: Mapping[str, An
     if isinstance(handler, BarStrategy | SignalStrategy | PortfolioStrategy):
         return True
     if declared is not None:
-        return not set(FEE_NAMES).isdisjoint(declared._fields)  # type: ignore[attr-defined]
+        return not set(FEE_NAMES).isdisjoint(names_of(declared))
     return any(isinstance(section, Mapping) and set(FEE_NAMES) & set(section) for section in written.values())
 
 

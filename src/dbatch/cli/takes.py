@@ -39,7 +39,7 @@ def takes(
             command(**values, **{name: made})
 
         every = [*top, *own[:place], *rest, *own[place + 1 :]]
-        call.__signature__ = Signature(  # type: ignore[attr-defined]
+        call.__signature__ = Signature(  # type: ignore[attr-defined]  # a function has none until it is given one
             [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in every]
         )
         call.__annotations__ = {parameter.name: parameter.annotation for parameter in every}
